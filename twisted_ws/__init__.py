@@ -1,0 +1,58 @@
+# -*- test-case-name: tests.test_exports -*-
+# Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
+
+"""
+WebSockets (RFC 6455) for Twisted: servers, clients, and C{twistd websocket}.
+"""
+
+from ._wire.closing import Close, CloseCode
+from ._wire.cookies import Cookie
+from ._wire.framer import Frame, Opcode
+from .client import WebSocketClient, connect
+from .config import ClientConfig, ServerConfig
+from .connection import WebSocketConnection
+from .errors import (
+    ClosedAbruptly,
+    ClosedCleanly,
+    ConnectionClosed,
+    ConnectionNotOpen,
+    InvalidUpgrade,
+    ProtocolViolation,
+    UpgradeRejected,
+    WebSocketError,
+)
+from .protocol import WebSocketFactory, WebSocketProtocol
+from .receiver import Inbox, MessageReceiver
+from .request import WebSocketRequest
+from .resource import WebSocketResource
+from .router import Router
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "ClientConfig",
+    "Close",
+    "CloseCode",
+    "ClosedAbruptly",
+    "ClosedCleanly",
+    "ConnectionClosed",
+    "ConnectionNotOpen",
+    "Cookie",
+    "Frame",
+    "Inbox",
+    "InvalidUpgrade",
+    "MessageReceiver",
+    "Opcode",
+    "ProtocolViolation",
+    "Router",
+    "ServerConfig",
+    "UpgradeRejected",
+    "WebSocketClient",
+    "WebSocketConnection",
+    "WebSocketError",
+    "WebSocketFactory",
+    "WebSocketProtocol",
+    "WebSocketRequest",
+    "WebSocketResource",
+    "connect",
+]

@@ -1,0 +1,123 @@
+# -*- test-case-name: tests.test_cookies -*-
+# Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
+
+"""
+Cookies of the handshake (RFC 6265 and its revision, 6265bis).
+
+Reading is lenient and linear (L{http.cookies} reads some values in quadratic
+time); writing is strict, and formats with L{http.cookies}.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import format_datetime
+from http.cookies import Morsel
+
+_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")
+_ATTRIBUTE = re.compile(r"[ -:<-~]*")
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_SAME_SITE = ("Strict", "Lax", "None")
+
+
+def parseCookies(values: Iterable[str]) -> dict[str, str]:
+    """
+    Read the Cookie fields of a request.  Never raises: what cannot be a cookie
+    is skipped.  Of two cookies with one name the first counts, which is the one
+    with the more specific path (RFC 6265 section 5.4).
+    """
+    cookies: dict[str, str] = {}
+    for header in values:
+        for pair in header.split(";"):
+            name, equals, value = pair.partition("=")
+            name = name.strip(" \t")
+            value = value.strip(" \t")
+            if len(value) > 1 and value[0] == value[-1] == '"':
+                value = value[1:-1]
+            if equals and name:
+                cookies.setdefault(name, value)
+    return cookies
+
+
+@dataclass(frozen=True)
+class Cookie:
+    """
+    A cookie to set with the answer to a handshake.
+
+    @ivar name: a token.
+    @ivar value: printable ASCII without space, comma, semicolon, backslash and
+        double quote.
+    @ivar path: the path it is sent back to, C{None} for that of the request.
+    @ivar domain: C{None} for the host alone.
+    @ivar expires: when it ends, as an aware datetime.
+    @ivar maxAge: seconds that it lives; C{0} deletes it.
+    @ivar secure: send it back over TLS only.
+    @ivar httpOnly: hide it from scripts.
+    @ivar sameSite: C{"Strict"}, C{"Lax"}, or C{"None"}, which needs C{secure}.
+    """
+
+    name: str
+    value: str
+    path: str | None = None
+    domain: str | None = None
+    expires: datetime | None = None
+    maxAge: int | None = None
+    secure: bool = False
+    httpOnly: bool = False
+    sameSite: str | None = None
+
+    def __post_init__(self) -> None:
+        """
+        @raise ValueError: when a browser would not take the cookie as meant.
+        """
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"no cookie can be named {self.name!r}")
+        if not _VALUE.fullmatch(self.value):
+            raise ValueError(f"cookie {self.name} cannot have the value {self.value!r}")
+        for attribute, text in (("path", self.path), ("domain", self.domain)):
+            if text is not None and not _ATTRIBUTE.fullmatch(text):
+                raise ValueError(f"cookie {self.name} cannot have {attribute} {text!r}")
+        if self.expires is not None and self.expires.tzinfo is None:
+            raise ValueError(f"cookie {self.name}: expires needs a time zone")
+        if self.sameSite is not None and self.sameSite not in _SAME_SITE:
+            raise ValueError(f"cookie {self.name}: sameSite is one of {_SAME_SITE}")
+        if self.sameSite == "None" and not self.secure:
+            raise ValueError(f"cookie {self.name}: sameSite None needs secure")
+        self._checkPrefix()
+
+    def _checkPrefix(self) -> None:
+        """
+        Hold C{__Secure-} and C{__Host-} to what they promise (RFC 6265bis section
+        4.1.3).
+        """
+        prefix = self.name.lower()
+        if prefix.startswith(("__secure-", "__host-")) and not self.secure:
+            raise ValueError(f"cookie {self.name} needs secure")
+        if prefix.startswith("__host-") and (self.path != "/" or self.domain):
+            raise ValueError(f"cookie {self.name} needs the path / and no domain")
+
+    def render(self) -> str:
+        """
+        @return: the value of a Set-Cookie field.
+        """
+        morsel: Morsel[str] = Morsel()
+        morsel.set(self.name, self.value, self.value)
+        if self.path is not None:
+            morsel["path"] = self.path
+        if self.domain is not None:
+            morsel["domain"] = self.domain.lower()
+        if self.expires is not None:
+            utc = self.expires.astimezone(timezone.utc)
+            morsel["expires"] = format_datetime(utc, usegmt=True)
+        if self.maxAge is not None:
+            morsel["max-age"] = str(self.maxAge)
+        if self.secure:
+            morsel["secure"] = True
+        if self.httpOnly:
+            morsel["httponly"] = True
+        if self.sameSite is not None:
+            morsel["samesite"] = self.sameSite
+        return morsel.OutputString()

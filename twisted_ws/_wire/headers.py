@@ -1,0 +1,274 @@
+# -*- test-case-name: tests.test_headers -*-
+# Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
+
+"""
+Header fields: one strict grammar for all that is read, one check for all that is
+written (RFC 9110 section 5, RFC 9112 section 5).
+
+Every function here is linear in its input: no regular expression has nested or
+adjacent quantifiers over the same characters, and nothing is joined piecemeal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import AnyStr
+
+from .errors import InvalidUpgrade
+
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+
+
+class Headers:
+    """
+    The header fields of a request or a response, in the order they came.
+
+    Names are matched whatever their case.  Ask with C{str} to be answered with
+    C{str} (Latin-1), with C{bytes} for C{bytes}, as with
+    L{twisted.web.http_headers.Headers}.
+    """
+
+    def __init__(self, pairs: Iterable[tuple[bytes, bytes]] = ()) -> None:
+        self._pairs = tuple((name.lower(), value) for name, value in pairs)
+
+    def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
+        """
+        Go over the fields as pairs of bytes, names in lower case.
+        """
+        return iter(self._pairs)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __contains__(self, name: str | bytes) -> bool:
+        return bool(self.getAll(name))
+
+    def __repr__(self) -> str:
+        return f"<Headers {', '.join(sorted({n.decode('latin-1') for n, _ in self}))}>"
+
+    def getAll(self, name: AnyStr) -> list[AnyStr]:
+        """
+        @return: the values of all fields of that name, in order.
+        """
+        if isinstance(name, str):
+            wanted = name.lower().encode("latin-1", "replace")
+            return [value.decode("latin-1") for key, value in self if key == wanted]
+        wanted = name.lower()
+        return [value for key, value in self if key == wanted]
+
+    def get(self, name: AnyStr) -> AnyStr | None:
+        """
+        @return: the value of the first field of that name, or C{None}.
+        """
+        values = self.getAll(name)
+        return values[0] if values else None
+
+    def getOnly(self, name: str) -> str | None:
+        """
+        @return: the value of the only field of that name, or C{None}.
+        @raise InvalidUpgrade: when there are several, which could be understood
+            in two ways.
+        """
+        values = self.getAll(name)
+        if len(values) > 1:
+            raise InvalidUpgrade(f"{len(values)} {name} header fields")
+        return values[0] if values else None
+
+
+def isToken(value: bytes) -> bool:
+    """
+    Tell whether C{value} is a token (RFC 9110 section 5.6.2).
+    """
+    return _TOKEN.fullmatch(value) is not None
+
+
+def parseFields(lines: Sequence[bytes]) -> Headers:
+    """
+    Read header lines, without their line ends.
+
+    @raise InvalidUpgrade: at the first line that is not exactly a name, a colon
+        and a value: no folded lines, no space before the colon, no control
+        characters.
+    """
+    pairs = []
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        if not colon:
+            raise InvalidUpgrade("a header line without a colon")
+        pairs.append((name, value))
+    return readFields(pairs)
+
+
+def readFields(pairs: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """
+    Judge header fields that were split into names and values.
+
+    @raise InvalidUpgrade: when one is malformed.
+    """
+    fields = [(name, value.strip(b" \t")) for name, value in pairs]
+    for name, value in fields:
+        if not isToken(name) or not _VALUE.fullmatch(value):
+            raise InvalidUpgrade("a malformed header field")
+    return Headers(fields)
+
+
+def parseTokens(values: Iterable[str], what: str) -> list[str]:
+    """
+    Read a comma-separated list of tokens, spread over any number of fields;
+    empty elements are skipped (RFC 9110 section 5.6.1).
+
+    @param what: the name of the field, for the error.
+    @raise InvalidUpgrade: when an element is not a token.
+    """
+    tokens = []
+    for value in values:
+        for element in value.split(","):
+            token = element.strip(" \t")
+            if token:
+                if not isToken(token.encode("latin-1", "replace")):
+                    raise InvalidUpgrade(f"{what} has an element that is not a token")
+                tokens.append(token)
+    return tokens
+
+
+Extension = tuple[str, tuple[tuple[str, str | None], ...]]
+"""
+An element of Sec-WebSocket-Extensions: its name, and its parameters with their
+values in order; C{None} for a parameter without one.
+"""
+
+
+def parseExtensions(values: Iterable[str]) -> list[Extension]:
+    """
+    Read Sec-WebSocket-Extensions (RFC 6455 section 9.1).
+
+    @raise InvalidUpgrade: when it is malformed.
+    """
+    extensions: list[Extension] = []
+    for value in values:
+        scanner = _Scanner(value)
+        while not scanner.atEnd():
+            if scanner.take(","):
+                continue
+            name = scanner.token()
+            parameters: list[tuple[str, str | None]] = []
+            while scanner.take(";"):
+                parameter = scanner.token()
+                given = scanner.tokenOrQuoted() if scanner.take("=") else None
+                parameters.append((parameter, given))
+            extensions.append((name, tuple(parameters)))
+            if not scanner.atEnd() and not scanner.take(","):
+                raise scanner.malformed()
+    return extensions
+
+
+class _Scanner:
+    """
+    Walks over one value of Sec-WebSocket-Extensions, once, from left to right.
+    """
+
+    _space = re.compile(r"[ \t]*")
+    _token = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+    _quoted = re.compile(r'"((?:[^"\\]|\\.)*)"')
+    _escape = re.compile(r"\\(.)")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._skipSpace()
+
+    def _skipSpace(self) -> None:
+        found = self._space.match(self._text, self._at)
+        if found is not None:
+            self._at = found.end()
+
+    def atEnd(self) -> bool:
+        return self._at == len(self._text)
+
+    def take(self, character: str) -> bool:
+        """
+        Step over C{character}, if it is next.
+        """
+        if not self._text.startswith(character, self._at):
+            return False
+        self._at += 1
+        self._skipSpace()
+        return True
+
+    def token(self) -> str:
+        """
+        @raise InvalidUpgrade: when no token is next.
+        """
+        found = self._token.match(self._text, self._at)
+        if found is None:
+            raise self.malformed()
+        self._at = found.end()
+        self._skipSpace()
+        return found.group()
+
+    def tokenOrQuoted(self) -> str:
+        """
+        A quoted value must be a token once it is unquoted (RFC 6455 section
+        9.1).
+
+        @raise InvalidUpgrade: when neither is next.
+        """
+        found = self._quoted.match(self._text, self._at)
+        if found is None:
+            return self.token()
+        self._at = found.end()
+        self._skipSpace()
+        value = self._escape.sub(r"\1", found.group(1))
+        if not isToken(value.encode("latin-1", "replace")):
+            raise self.malformed()
+        return value
+
+    def malformed(self) -> InvalidUpgrade:
+        return InvalidUpgrade("a malformed Sec-WebSocket-Extensions")
+
+
+def checkToken(value: str, what: str) -> bytes:
+    """
+    @return: C{value} as bytes.
+    @raise ValueError: when it is not a token.
+    """
+    encoded = value.encode("ascii", "replace")
+    if not value.isascii() or not isToken(encoded):
+        raise ValueError(f"{what} is not a token: {value!r}")
+    return encoded
+
+
+def checkField(name: str | bytes, value: str | bytes) -> tuple[bytes, bytes]:
+    """
+    Check a header field that the application wants sent, so that none can hide
+    another.
+
+    @return: the pair as bytes.
+    @raise ValueError: when the name is no token, or the value has control
+        characters, characters beyond Latin-1, or space around it.
+    """
+    rawName = name if isinstance(name, bytes) else name.encode("ascii", "replace")
+    if not isToken(rawName):
+        raise ValueError(f"no header field can be named {name!r}")
+    try:
+        rawValue = value if isinstance(value, bytes) else value.encode("latin-1")
+    except UnicodeEncodeError:
+        raise ValueError(f"{name!r} cannot have the value {value!r}") from None
+    if not _VALUE.fullmatch(rawValue) or rawValue != rawValue.strip(b" \t"):
+        raise ValueError(f"{name!r} cannot have the value {value!r}")
+    return rawName, rawValue
+
+
+def renderHead(startLine: bytes, pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """
+    Serialise a head, up to and with its empty line; every field is checked.
+
+    @raise ValueError: when one must not be sent.
+    """
+    if not _VALUE.fullmatch(startLine):
+        raise ValueError(f"no first line can be {startLine!r}")
+    lines = [startLine]
+    lines += [b": ".join(checkField(name, value)) for name, value in pairs]
+    return b"\r\n".join([*lines, b"", b""])

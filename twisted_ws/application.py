@@ -1,0 +1,140 @@
+# -*- test-case-name: tests.test_application -*-
+# Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
+
+"""
+What may be an application, and how one is run.
+
+An application is one of
+
+  * an L{IMessageReceiver<twisted_ws.interfaces.IMessageReceiver>} class, or an
+    L{IProtocolFactory} of receivers: accepted for any origin that C{allowedOrigins}
+    admits, with a subprotocol out of C{protocols};
+  * a callable that takes the L{WebSocketRequest<twisted_ws.WebSocketRequest>} and
+    accepts or rejects it, at once or later, as a plain function, one that returns a
+    Deferred, or a coroutine function; it decides about origins itself;
+  * an L{IWebSocketResource<twisted_ws.interfaces.IWebSocketResource>}, such as a
+    L{Router<twisted_ws.Router>}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IProtocolFactory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .interfaces import IMessageReceiver, IWebSocketResource
+from .request import Verdict, WebSocketRequest
+
+_log = Logger()
+
+Application = Any
+
+
+def checkApplication(application: Application) -> None:
+    """
+    @raise TypeError: when C{application} is none.
+    """
+    if not (
+        _isReceiverMaker(application)
+        or IWebSocketResource.providedBy(application)
+        or callable(application)
+    ):
+        raise TypeError(
+            "an application is a MessageReceiver class, a factory, a callable that"
+            f" takes a request, or a Router; not {application!r}"
+        )
+    if isinstance(application, type) and not _isReceiverMaker(application):
+        raise TypeError(f"{application.__name__} is not a MessageReceiver")
+
+
+def _isReceiverMaker(application: Application) -> bool:
+    if isinstance(application, type):
+        return bool(IMessageReceiver.implementedBy(application))
+    return bool(IProtocolFactory.providedBy(application))
+
+
+def makeReceiver(maker: Any, address: IAddress) -> Any:
+    """
+    Make a receiver for a connection.
+
+    @param maker: a receiver class or an L{IProtocolFactory}.
+    @param address: of the peer.
+    @return: the receiver; C{None} when a factory wants no connection.
+    """
+    if isinstance(maker, type):
+        return maker()
+    return maker.buildProtocol(address)
+
+
+def run(application: Application, request: WebSocketRequest) -> None:
+    """
+    Have C{request} answered.  Never raises: an application that fails is logged, and
+    answered for with 500.
+    """
+    try:
+        if _isReceiverMaker(application):
+            _acceptAutomatically(application, request)
+            return
+        if IWebSocketResource.providedBy(application):
+            answer = application.requestReceived(request)
+        else:
+            answer = application(request)
+        _follow(answer, request)
+    except BaseException:
+        _failed(Failure(), request)
+
+
+def _follow(answer: object, request: WebSocketRequest) -> None:
+    """
+    Wait for an application that takes its time.
+    """
+    if isinstance(answer, Coroutine):
+        answer = Deferred.fromCoroutine(answer)
+    if isinstance(answer, Deferred):
+        request.watch(answer, None)
+        answer.addErrback(_failed, request)
+
+
+def _failed(failure: Failure, request: WebSocketRequest) -> None:
+    if request.verdict is Verdict.ABANDONED:
+        # Whatever it tried, the peer was gone, or the Deferred was cancelled.
+        _log.debug("{request!r}: {failure}", request=request, failure=failure.value)
+        return
+    _log.failure("the application failed on {request!r}", failure, request=request)
+    if request.verdict is Verdict.PENDING:
+        request.reject(500)
+
+
+def _acceptAutomatically(maker: Any, request: WebSocketRequest) -> None:
+    if not request.isOriginAllowed():
+        _log.info(
+            "{request!r} from {peer} refused: its origin {origin!r} is not in"
+            " allowedOrigins",
+            request=request,
+            peer=request.peer,
+            origin=(request.origin or "")[:200],
+        )
+        request.reject(403, "Origin Not Allowed")
+        return
+    receiver = makeReceiver(maker, request.peer)
+    if receiver is None:
+        request.reject(403)
+        return
+    protocol = request.protocol or request.chooseProtocol(
+        request.config.protocols, request.config.preferClientProtocols
+    )
+    request.accept(receiver, protocol)
+
+
+def receiverFactory(wanted: Any) -> Callable[[IAddress], Any]:
+    """
+    Understand what a client may give as a receiver: a class, a factory, or a
+    receiver made already.
+    """
+    if _isReceiverMaker(wanted):
+        return lambda address: makeReceiver(wanted, address)
+    return lambda address: wanted

@@ -1,0 +1,44 @@
+# -*- test-case-name: tests.test_carrier -*-
+# Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
+
+"""
+What has to be known of the transports below a WebSocket.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import ISSLTransport, ITCPTransport
+
+
+def isSecure(carrier: Any) -> bool:
+    """
+    Tell whether C{carrier} is TLS.
+    """
+    return bool(ISSLTransport.providedBy(carrier))
+
+
+def isTCP(carrier: Any) -> bool:
+    """
+    Tell whether C{carrier} has TCP's options; a UNIX socket claims to.
+    """
+    return bool(ITCPTransport.providedBy(carrier)) and isinstance(
+        carrier.getHost(), (IPv4Address, IPv6Address)
+    )
+
+
+def endSending(carrier: Any) -> None:
+    """
+    Say goodbye to a peer that may be in the middle of something.
+
+    To close a socket with unread bytes resets it, and the peer would never see the
+    last thing that we sent: why we close.  So only our half is closed, and the peer
+    is left to close the other; the caller sees to it that it does in time.  TLS does
+    so by itself.
+    """
+    if ITCPTransport.providedBy(carrier) and not isSecure(carrier):
+        carrier.loseWriteConnection()
+    else:
+        carrier.loseConnection()

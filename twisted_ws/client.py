@@ -1,0 +1,440 @@
+# -*- test-case-name: tests.test_client -*-
+# Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
+
+"""
+Connecting to a server.
+
+The Deferred of a connect fires exactly once, whatever the server and the network
+do, within C{handshakeTimeout} seconds of the call:
+
+  * with the receiver, when the WebSocket is open;
+  * L{UpgradeRejected<twisted_ws.UpgradeRejected>}: the server answered something
+    else than C{101}; it has the status, the headers, and up to 64 KiB of the body;
+  * L{InvalidUpgrade<twisted_ws.InvalidUpgrade>}: the server's answer breaks the rules;
+  * L{ClosedAbruptly<twisted_ws.ClosedAbruptly>}: the connection was lost meanwhile,
+    also because of a TLS certificate that could not be verified: C{__cause__} is
+    what the carrier said;
+  * L{twisted.internet.defer.TimeoutError}: time was up;
+  * L{twisted.internet.defer.CancelledError}: you cancelled it;
+  * what the endpoint fails with when it gets no connection at all, for instance
+    L{twisted.internet.error.DNSLookupError} or
+    L{twisted.internet.error.ConnectionRefusedError}.
+
+In every case but the first the carrier is gone and nothing is left in the reactor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hyperlink import URL
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import (
+    IAddress,
+    IProtocolFactory,
+    IReactorTime,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.ssl import optionsForClientTLS
+from twisted.protocols.basic import LineReceiver
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ._wire.cookies import Cookie
+from ._wire.errors import InvalidUpgrade, UpgradeRejected
+from ._wire.headers import checkField
+from ._wire.opening import Body, Opening, Response, readResponse
+from .application import receiverFactory
+from .config import ClientConfig
+from .connection import WebSocketConnection
+from .errors import ClosedAbruptly
+from .receiver import Inbox
+
+HeaderItems = Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]]
+
+_MAX_INTERIM = 10
+"""
+Interim responses (status 1xx) that a server may send before its answer.
+"""
+
+
+class WebSocketClientProtocol(LineReceiver):
+    """
+    The bytes of one connection to a server: lines until the head of its response is
+    complete, raw from then on.
+
+    @ivar opened: fires with the receiver once the WebSocket is open.
+    """
+
+    delimiter = b"\r\n"
+    transport: Any
+
+    def __init__(
+        self,
+        opening: Opening,
+        config: ClientConfig,
+        clock: IReactorTime,
+        makeReceiver: Callable[[IAddress], Any],
+    ) -> None:
+        self.MAX_LENGTH = config.maxHeaderLine
+        self.opened: Deferred[Any] = Deferred(self._cancelled)
+        self._opening = opening
+        self._config = config
+        self._clock = clock
+        self._makeReceiver = makeReceiver
+        self._head: list[bytes] = []
+        self._headSize = 0
+        self._interim = 0
+        self._response: Response | None = None
+        self._body: Body | None = None
+        self._connection: WebSocketConnection | None = None
+
+    def connectionMade(self) -> None:
+        """
+        Send the opening handshake.
+        """
+        self.transport.write(self._opening.render())
+
+    def lineReceived(self, line: bytes) -> None:
+        """
+        Collect the head; at its empty line, read it.
+        """
+        if line:
+            self._headSize += len(line) + 2
+            self._head.append(line)
+            if self._headSize > self._config.maxHeaderSize:
+                self._fail(InvalidUpgrade("a response head over maxHeaderSize"))
+            elif len(self._head) > self._config.maxHeaderLines + 1:
+                self._fail(InvalidUpgrade("a response head over maxHeaderLines"))
+            return
+        if not self._head:
+            self._fail(InvalidUpgrade("a response without a status line"))
+            return
+        head, self._head = self._head, []
+        try:
+            self._headReceived(readResponse(head))
+        except InvalidUpgrade as error:
+            self._fail(error)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """
+        A line of the head is too long.
+        """
+        self._fail(InvalidUpgrade("a response line over maxHeaderLine"))
+
+    def _headReceived(self, response: Response) -> None:
+        """
+        @raise InvalidUpgrade: when the response breaks the rules.
+        """
+        if response.status == 101:
+            self.setRawMode()
+            self._upgraded(self._opening.check(response))
+        elif response.status < 200:
+            self._interim += 1
+            if self._interim > _MAX_INTERIM:
+                raise InvalidUpgrade(f"more than {_MAX_INTERIM} interim responses")
+        else:
+            self.setRawMode()
+            self._response = response
+            self._body = Body(response.headers)
+            if self._body.dataReceived(b""):
+                self._rejected()
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """
+        What follows the head: frames, or the body of a refusal.
+        """
+        if self._connection is not None:
+            self._connection.dataReceived(data)
+        elif self._body is not None and self._body.dataReceived(data):
+            self._rejected()
+
+    def _upgraded(self, protocol: str | None) -> None:
+        receiver = self._makeReceiver(self.transport.getPeer())
+        if receiver is None:
+            self._fail(ClosedAbruptly("the factory made no receiver"))
+            return
+        connection = WebSocketConnection(self._config, self._clock, protocol)
+        self._connection = connection
+        # From here on the transport calls the connection: nothing of LineReceiver
+        # stands on the way of a message.
+        self.dataReceived = connection.dataReceived  # type: ignore[method-assign]
+        connection.connect(self.transport, receiver)
+        self._fire(receiver)
+
+    def _rejected(self) -> None:
+        response, body = self._response, self._body
+        if response is not None and body is not None:
+            self._response = self._body = None
+            self._fail(
+                UpgradeRejected(
+                    response.status,
+                    response.reason,
+                    tuple(response.headers),
+                    body.value(),
+                )
+            )
+
+    def _fail(self, error: Exception) -> None:
+        """
+        There will be no WebSocket.
+        """
+        self._body = None
+        self.setRawMode()
+        self.transport.abortConnection()
+        self._fire(Failure(error))
+
+    def _fire(self, result: object) -> None:
+        if not self.opened.called:
+            self.opened.callback(result)
+
+    def _cancelled(self, opened: Deferred[Any]) -> None:
+        """
+        Nobody waits any more: leave nothing behind.
+        """
+        self._body = None
+        self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        The carrier is gone: tell whose it was.
+        """
+        self.__dict__.pop("dataReceived", None)
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.connectionLost(reason)
+        elif self._body is not None:
+            # A body without a length ends with the carrier.
+            self._rejected()
+        else:
+            lost = ClosedAbruptly(
+                "the connection was lost before the handshake was complete"
+                + (
+                    f": {_describe(reason)}"
+                    if reason.type is not ConnectionDone
+                    else ""
+                )
+            )
+            lost.__cause__ = reason.value
+            self._fire(Failure(lost))
+
+
+def _describe(reason: Failure) -> str:
+    return reason.getErrorMessage() or repr(reason.value)
+
+
+@dataclass(frozen=True)
+class _Address:
+    """
+    What a URL says.
+    """
+
+    host: str
+    port: int
+    isSecure: bool
+    authority: str
+    target: str
+
+
+def _readURL(text: str) -> _Address:
+    """
+    @raise ValueError: when C{text} is not the URL of a WebSocket (RFC 6455 section
+        3).
+    """
+    url = URL.from_text(text).to_uri()
+    if url.scheme not in ("ws", "wss"):
+        raise ValueError(f"a WebSocket URL begins with ws:// or wss://, not {text!r}")
+    if not url.host:
+        raise ValueError(f"a WebSocket URL names a host, unlike {text!r}")
+    if url.fragment or text.endswith("#"):
+        raise ValueError(f"a WebSocket URL has no fragment, unlike {text!r}")
+    if url.userinfo:
+        raise ValueError("credentials belong into an Authorization header, not a URL")
+    secure = url.scheme == "wss"
+    standard = 443 if secure else 80
+    port = standard if url.port is None else url.port
+    if not 0 < port < 65536:
+        raise ValueError(f"no port can be {port}")
+    host = f"[{url.host}]" if ":" in url.host else url.host
+    authority = host if port == standard else f"{host}:{port}"
+    target = URL(path=url.path, query=url.query, rooted=True).to_uri().to_text()
+    return _Address(url.host, port, secure, authority, target)
+
+
+class WebSocketClient:
+    """
+    Makes connections::
+
+        inbox = await WebSocketClient(reactor).connect("wss://example.com/feed")
+
+    @ivar config: the tunables of its connections.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        config: ClientConfig | None = None,
+        tlsPolicy: Any = None,
+        endpoint: IStreamClientEndpoint | None = None,
+    ) -> None:
+        """
+        @param reactor: an L{IReactorTime}, and for C{connect} without an C{endpoint}
+            also what L{HostnameEndpoint} needs.
+        @param config: the tunables, by default the default ones.
+        @param tlsPolicy: an L{IPolicyForHTTPS<twisted.web.iweb.IPolicyForHTTPS>} that
+            makes the TLS contexts of C{wss} connections, for instance
+            L{BrowserLikePolicyForHTTPS<twisted.web.client.BrowserLikePolicyForHTTPS>}
+            with a trust root of your own.  By default the server's certificate has to
+            be signed by an authority that the platform trusts and to name the host.
+        @param endpoint: where to connect, whatever the URL says; TLS included, if
+            there is to be any.
+        """
+        self.config = config or ClientConfig()
+        self._reactor = reactor
+        self._tlsPolicy = tlsPolicy
+        self._endpoint = endpoint
+
+    def connect(
+        self,
+        url: str,
+        receiver: Any = None,
+        *,
+        protocols: Iterable[str] = (),
+        origin: str | None = None,
+        headers: HeaderItems = (),
+        cookies: Mapping[str, str] | None = None,
+    ) -> Deferred[Any]:
+        """
+        Connect.
+
+        @param url: C{ws://host[:port]/path?query} or C{wss://...}
+        @param receiver: an L{IMessageReceiver
+            <twisted_ws.interfaces.IMessageReceiver>}, a class of them, or a factory;
+            by default an L{Inbox}.
+        @param protocols: the subprotocols to ask for, the most wanted first.
+        @param origin: the Origin to claim, if any.
+        @param headers: further header fields of the request.
+        @param cookies: cookies to send.
+        @return: a Deferred of the receiver; see this module for what it can fail
+            with.  To cancel it drops the attempt.
+        @raise ValueError: when the URL, a subprotocol, a header or a cookie cannot be
+            sent.
+        """
+        address = _readURL(url)
+        opening = Opening(
+            host=address.authority,
+            target=address.target,
+            version=self.config.webSocketVersion,
+            protocols=tuple(protocols),
+            origin=origin,
+            headers=_fields(headers, cookies or {}),
+        )
+        opening.render()
+        make = receiverFactory(Inbox if receiver is None else receiver)
+        factory = Factory.forProtocol(
+            lambda: WebSocketClientProtocol(opening, self.config, self._reactor, make)
+        )
+        factory.noisy = False
+        attempt = self._endpointFor(address).connect(factory)
+        opened: Deferred[Any] = attempt.addCallback(lambda protocol: protocol.opened)
+        return opened.addTimeout(self.config.handshakeTimeout, self._reactor)
+
+    def endpoint(
+        self,
+        url: str,
+        *,
+        protocols: Iterable[str] = (),
+        origin: str | None = None,
+        headers: HeaderItems = (),
+        cookies: Mapping[str, str] | None = None,
+    ) -> IStreamClientEndpoint:
+        """
+        Make an endpoint that connects a factory of receivers, for whatever takes an
+        endpoint::
+
+            ClientService(client.endpoint(url), Factory.forProtocol(Feed))
+
+        @return: an L{IStreamClientEndpoint}; the parameters are those of C{connect}.
+        """
+        asked = dict(
+            protocols=tuple(protocols), origin=origin, headers=headers, cookies=cookies
+        )
+        return _Endpoint(lambda factory: self.connect(url, factory, **asked))  # type: ignore[arg-type]
+
+    def _endpointFor(self, address: _Address) -> IStreamClientEndpoint:
+        if self._endpoint is not None:
+            return self._endpoint
+        endpoint = HostnameEndpoint(self._reactor, address.host, address.port)
+        if not address.isSecure:
+            return endpoint
+        if self._tlsPolicy is None:
+            creator = optionsForClientTLS(address.host)
+        else:
+            creator = self._tlsPolicy.creatorForNetloc(
+                address.host.encode("ascii"), address.port
+            )
+        wrapped: IStreamClientEndpoint = wrapClientTLS(creator, endpoint)
+        return wrapped
+
+
+@implementer(IStreamClientEndpoint)
+class _Endpoint:
+    """
+    Connects receivers as other endpoints connect protocols.
+    """
+
+    def __init__(self, connect: Callable[[Any], Deferred[Any]]) -> None:
+        self._connect = connect
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
+        """
+        See L{IStreamClientEndpoint.connect}.
+        """
+        return self._connect(protocolFactory)
+
+
+def connect(
+    url: str,
+    receiver: Any = None,
+    *,
+    reactor: Any = None,
+    config: ClientConfig | None = None,
+    protocols: Iterable[str] = (),
+    origin: str | None = None,
+    headers: HeaderItems = (),
+    cookies: Mapping[str, str] | None = None,
+) -> Deferred[Any]:
+    """
+    Connect, with the global reactor unless another is given; otherwise
+    L{WebSocketClient.connect}.
+    """
+    if reactor is None:
+        from twisted.internet import reactor
+    return WebSocketClient(reactor, config).connect(
+        url,
+        receiver,
+        protocols=protocols,
+        origin=origin,
+        headers=headers,
+        cookies=cookies,
+    )
+
+
+def _fields(
+    headers: HeaderItems, cookies: Mapping[str, str]
+) -> tuple[tuple[bytes, bytes], ...]:
+    """
+    @return: the header fields as bytes, the Cookie last.
+    @raise ValueError: when one cannot be sent.
+    """
+    items = list(headers.items() if isinstance(headers, Mapping) else headers)
+    if cookies:
+        for name, value in cookies.items():
+            Cookie(name, value)
+        items.append(("Cookie", "; ".join(f"{n}={v}" for n, v in cookies.items())))
+    return tuple(checkField(name, value) for name, value in items)

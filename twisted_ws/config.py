@@ -1,0 +1,207 @@
+# -*- test-case-name: tests.test_config -*-
+# Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
+
+"""
+The tunables, as frozen dataclasses that are passed whole.
+
+Durations are in seconds, sizes in bytes.  C{dataclasses.replace} derives one
+configuration from another::
+
+    factory = WebSocketFactory(Echo, ServerConfig(keepaliveInterval=30))
+    request.accept(receiver, config=replace(request.config, closeTimeout=1))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import Field, dataclass, field, fields
+from math import isfinite
+from typing import Any
+
+from ._wire.handshake import VERSIONS
+from ._wire.headers import checkToken
+from .origin import isOriginRule
+
+
+def _size(default: int, help: str, least: int = 1) -> Any:
+    return field(
+        default=default, metadata={"kind": "size", "least": least, "help": help}
+    )
+
+
+def _limit(default: int | None, help: str) -> Any:
+    return field(default=default, metadata={"kind": "limit", "least": 1, "help": help})
+
+
+def _duration(default: float, help: str) -> Any:
+    return field(default=default, metadata={"kind": "duration", "help": help})
+
+
+def _flag(default: bool, help: str) -> Any:
+    return field(default=default, metadata={"kind": "flag", "help": help})
+
+
+def _list(default: str | tuple[str, ...], help: str) -> Any:
+    return field(default=default, metadata={"kind": "list", "help": help})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConnectionConfig:
+    """
+    What servers and clients have in common.
+
+    @ivar maxReceivedFrameSize: payload bytes of one received frame; more fails the
+        connection with 1009.  C{None}: as much as a message may have.
+    @ivar maxReceivedMessageSize: payload bytes of one received message, over all its
+        frames; more fails the connection with 1009.  C{None}: no limit.
+    @ivar maxReceivedFragments: frames of one received message, empty ones counted;
+        more fail the connection with 1008.  C{None}: no limit.
+    @ivar assembleFragments: deliver whole messages.  If false, the receiver is an
+        L{IFrameReceiver<twisted_ws.interfaces.IFrameReceiver>} and gets each data
+        frame by itself; all checks stay on.
+    @ivar fragmentOutgoingMessages: send messages over C{fragmentationThreshold} in
+        several frames.
+    @ivar fragmentationThreshold: payload bytes of each of those frames.
+    @ivar keepalive: watch for a silent peer.
+    @ivar keepaliveInterval: after how many seconds without a received byte the peer
+        is sent a ping.  Silence is noticed at the end of such an interval: so after
+        one to two of them.
+    @ivar keepaliveGracePeriod: seconds that the peer then has to send anything at all.
+    @ivar dropConnectionOnKeepaliveTimeout: abort the connection of a peer that does
+        not; if false, go on sending pings.
+    @ivar useNativeKeepalive: let the operating system's TCP keepalive do it instead of
+        pings; the options above do not count then.
+    @ivar closeTimeout: seconds from the moment a connection leaves the open state
+        until it is aborted if it still stands.
+    @ivar disableNagleAlgorithm: set TCP_NODELAY.
+    @ivar handshakeTimeout: seconds for the whole opening handshake: on servers from
+        the accepted connection to the verdict, on clients from C{connect} to the open
+        connection, name resolution and TLS included.
+    @ivar maxHeaderLine: bytes of one line of the handshake.
+    @ivar maxHeaderLines: header lines of the handshake.
+    @ivar maxHeaderSize: bytes of all lines of the handshake.
+    """
+
+    maxReceivedFrameSize: int | None = _limit(
+        None, "Payload bytes of one received frame (default: of a message)."
+    )
+    maxReceivedMessageSize: int | None = _limit(
+        1 << 20, "Payload bytes of one received message."
+    )
+    maxReceivedFragments: int | None = _limit(4096, "Frames of one received message.")
+    assembleFragments: bool = _flag(True, "Deliver whole messages, not frames.")
+    fragmentOutgoingMessages: bool = _flag(
+        True, "Send long messages in several frames."
+    )
+    fragmentationThreshold: int = _size(1 << 14, "Payload bytes of each such frame.")
+    keepalive: bool = _flag(True, "Send a ping to a silent peer.")
+    keepaliveInterval: float = _duration(20.0, "Seconds of silence before the ping.")
+    keepaliveGracePeriod: float = _duration(
+        10.0, "Seconds that the peer has to answer it."
+    )
+    dropConnectionOnKeepaliveTimeout: bool = _flag(
+        True, "Drop a peer that does not answer."
+    )
+    useNativeKeepalive: bool = _flag(False, "Use TCP keepalive instead of pings.")
+    closeTimeout: float = _duration(5.0, "Seconds that closing may take.")
+    disableNagleAlgorithm: bool = _flag(True, "Set TCP_NODELAY.")
+    handshakeTimeout: float = _duration(10.0, "Seconds that the handshake may take.")
+    maxHeaderLine: int = _size(8192, "Bytes of one line of the handshake.", 64)
+    maxHeaderLines: int = _size(128, "Header lines of the handshake.", 8)
+    maxHeaderSize: int = _size(16384, "Bytes of all lines of the handshake.", 256)
+
+    def __post_init__(self) -> None:
+        """
+        @raise ValueError: when an option has a value that makes no sense; names it.
+        """
+        for option in fields(self):
+            _check(option, getattr(self, option.name))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerConfig(ConnectionConfig):
+    """
+    The tunables of a server.
+
+    @ivar allowedOrigins: the origins whose pages may connect to a receiver that is
+        mounted as a class or a factory: a collection of C{"https://example.com"},
+        C{"same-origin"} (the host that the request names) and C{"null"}, or C{"*"} for
+        all.  A request without an origin is not from a browser's page and may always
+        connect.  A callable application decides for itself.
+    @ivar protocols: the subprotocols that such a receiver speaks, in the server's
+        order of preference.
+    @ivar preferClientProtocols: take the client's order instead.
+    """
+
+    allowedOrigins: str | Collection[str] = _list(
+        ("same-origin",), "An origin whose pages may connect, or *."
+    )
+    protocols: tuple[str, ...] = _list((), "A subprotocol that is spoken.")
+    preferClientProtocols: bool = _flag(
+        False, "Choose subprotocols in the client's order."
+    )
+
+    def __post_init__(self) -> None:
+        """
+        @raise ValueError: when an option has a value that makes no sense; names it.
+        """
+        ConnectionConfig.__post_init__(self)
+        if isinstance(self.allowedOrigins, str) and self.allowedOrigins != "*":
+            raise ValueError("allowedOrigins must be a collection of origins, or '*'")
+        for rule in self.allowedOrigins:
+            if not isOriginRule(rule):
+                raise ValueError(f"allowedOrigins cannot have {rule!r}")
+        for protocol in self.protocols:
+            checkToken(protocol, "an element of protocols")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClientConfig(ConnectionConfig):
+    """
+    The tunables of a client.  By default it takes larger messages than a server and
+    leaves it to the server to find out that a connection is dead.
+
+    @ivar webSocketVersion: the version to ask for, 13 (RFC 6455) or 8 (its drafts 08
+        to 12).
+    """
+
+    maxReceivedMessageSize: int | None = _limit(
+        8 << 20, "Payload bytes of one received message."
+    )
+    keepalive: bool = _flag(False, "Send a ping to a silent peer.")
+    webSocketVersion: int = field(
+        default=13, metadata={"kind": "version", "help": "Protocol version, 13 or 8."}
+    )
+
+
+def _check(option: Field[Any], value: object) -> None:
+    """
+    @raise ValueError: when C{value} is not of the option's kind.
+    """
+    kind = option.metadata["kind"]
+    if kind == "flag":
+        right, wanted = isinstance(value, bool), "true or false"
+    elif kind in ("size", "limit"):
+        least = option.metadata["least"]
+        right = isinstance(value, int) and value is not True and value >= least
+        wanted = f"a whole number, {least} or more"
+        if kind == "limit":
+            right = right or value is None
+            wanted += ", or None"
+    elif kind == "duration":
+        right = (
+            isinstance(value, (int, float))
+            and not isinstance(value, bool)
+            and isfinite(value)
+            and value > 0
+        )
+        wanted = "a number of seconds over 0"
+    elif kind == "version":
+        right, wanted = value in VERSIONS, f"one of {VERSIONS}"
+    elif kind == "list":
+        right = isinstance(value, (str, Collection))
+        wanted = "a collection of strings"
+    else:
+        raise AssertionError(f"an option of unknown kind {kind}")
+    if not right:
+        raise ValueError(f"{option.name} must be {wanted}, not {value!r}")

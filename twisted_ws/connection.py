@@ -1,0 +1,492 @@
+# -*- test-case-name: tests.test_connection -*-
+# Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
+
+"""
+An open WebSocket: the L{Framer<twisted_ws._wire.framer.Framer>} with a carrier
+below it, a receiver above it, and a clock beside it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ._wire.errors import ConnectionNotOpen, ProtocolViolation
+from ._wire.framer import Frame, Framer, Opcode
+from ._wire.state import Action, Event, State
+from .carrier import endSending, isTCP
+from .config import ConnectionConfig
+from .errors import ClosedAbruptly, ClosedCleanly, ConnectionClosed
+from .interfaces import IWebSocketTransport
+from .keepalive import Keepalive
+from .outgoing import OutgoingMessage, SendGate
+
+if TYPE_CHECKING:
+    from .request import WebSocketRequest
+
+
+class _Ping:
+    """
+    A ping that waits for its pong.
+    """
+
+    def __init__(self, payload: bytes, sent: float) -> None:
+        self.payload = payload
+        self.sent = sent
+        self.answered: Deferred[float] = Deferred()
+
+
+def _ignore(*ignored: object) -> None:
+    """
+    Takes the place of the carrier's and the receiver's methods when they are gone.
+    """
+
+
+@implementer(IWebSocketTransport)
+class WebSocketConnection(Framer):
+    """
+    Made when a request is accepted, or when a server accepted ours; given to the
+    receiver as its C{transport}.
+
+    @ivar request: the L{WebSocketRequest}, or C{None} on clients.
+    @ivar protocol: the subprotocol in use, or C{None}.
+    @ivar config: the configuration in force.
+    @ivar receiver: gets the messages.
+    @ivar state: a L{State<twisted_ws._wire.state.State>}; C{0} is open.
+    @ivar bytesReceived: bytes received after the handshake.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        config: ConnectionConfig,
+        clock: IReactorTime,
+        protocol: str | None = None,
+        request: WebSocketRequest | None = None,
+    ) -> None:
+        self._isServer = request is not None
+        Framer.__init__(self, self._isServer, config)
+        self.config = config
+        self.request = request
+        self.protocol = protocol
+        self.receiver: Any = None
+        self._clock = clock
+        self._carrier: Any = None
+        self._pingReceived: Callable[[bytes], object] | None = None
+        self._pongReceived: Callable[[bytes], object] | None = None
+        self._gate = SendGate(clock)
+        self._gateRegistered = False
+        self._keepalive: Keepalive | None = None
+        self._closeTimer: IDelayedCall | None = None
+        self._pings: deque[_Ping] = deque()
+        self._pingCount = 0
+        self._owedPong: bytes | None = None
+        self._detail = ""
+        self._cause: BaseException | None = None
+        self._ended: ConnectionClosed | None = None
+        self._waiting: list[Deferred[ConnectionClosed]] = []
+        self._listedIn: set[WebSocketConnection] | None = None
+
+    def __repr__(self) -> str:
+        peer = None if self._carrier is None else self._carrier.getPeer()
+        return f"<WebSocketConnection {State(self.state).name} {peer}>"
+
+    # Beginning
+
+    def connect(self, carrier: Any, receiver: Any) -> None:
+        """
+        Begin.  For upgraders: the handshake is done and C{carrier} is ours.
+
+        @param carrier: an L{ICarrier<twisted_ws.interfaces.ICarrier>}; what it
+            receives from now on goes to C{dataReceived}, its loss to
+            C{connectionLost}.
+        @param receiver: an L{IMessageReceiver
+            <twisted_ws.interfaces.IMessageReceiver>}.
+        """
+        self._carrier = carrier
+        self._write = carrier.write
+        carrier.registerProducer(self._gate, True)
+        self._gateRegistered = True
+        native = self.config.useNativeKeepalive
+        if isTCP(carrier):
+            carrier.setTcpNoDelay(self.config.disableNagleAlgorithm)
+            if native:
+                carrier.setTcpKeepAlive(True)
+        if self.config.keepalive and not native:
+            self._keepalive = Keepalive(self, self._clock)
+        self._attach(receiver)
+
+    def _attach(self, receiver: Any) -> None:
+        self.receiver = receiver
+        try:
+            # Not by interface: what stands in for a receiver, as ClientService's
+            # proxy does, hands on its methods but not what it provides.
+            self._pingReceived = getattr(receiver, "pingReceived", None)
+            self._pongReceived = getattr(receiver, "pongReceived", None)
+            if self.config.assembleFragments:
+                self._deliver = receiver.messageReceived
+            else:
+                self._deliver = receiver.frameReceived
+            receiver.makeConnection(self)
+        except BaseException:
+            self._receiverFailed()
+
+    def neverConnected(self, receiver: Any) -> None:
+        """
+        End before beginning.  For requests that are accepted after their peer left:
+        the receiver sees a connection, and its end.
+        """
+        self.state = State.DISCARDING
+        self._halted = True
+        self._detail = "the peer left before its request was accepted"
+        self._attach(receiver)
+        self.connectionLost(Failure(ConnectionDone()))
+
+    # Addresses
+
+    def getPeer(self) -> IAddress:
+        """
+        See L{IWebSocketTransport.getPeer}.
+        """
+        if self._carrier is None and self.request is not None:
+            return self.request.peer
+        address: IAddress = self._carrier.getPeer()
+        return address
+
+    def getHost(self) -> IAddress:
+        """
+        See L{IWebSocketTransport.getHost}.
+        """
+        if self._carrier is None and self.request is not None:
+            return self.request.localAddress
+        address: IAddress = self._carrier.getHost()
+        return address
+
+    # Sending
+
+    def beginMessage(self, opcode: int | None = None) -> OutgoingMessage:
+        """
+        See L{IWebSocketTransport.beginMessage}.
+
+        @raise ConnectionNotOpen: when the connection is closing or closed.
+        """
+        if self.state != State.OPEN or self._sending:
+            self._refuseMessage()
+        return OutgoingMessage(self.sendFrame, self._gate, opcode)
+
+    def ping(self, payload: bytes | None = None) -> Deferred[float]:
+        """
+        See L{IWebSocketTransport.ping}.
+
+        @raise IllegalFrame: when C{payload} is longer than 125 bytes.
+        """
+        if self._ended is not None:
+            return fail(self._ended)
+        if payload is None:
+            payload = self._pingCount.to_bytes(4, "big")
+            self._pingCount = (self._pingCount + 1) & 0xFFFFFFFF
+        try:
+            self.sendFrame(Frame(Opcode.PING, payload))
+        except ConnectionNotOpen as error:
+            return fail(error)
+        ping = _Ping(payload, self._clock.seconds())
+        self._pings.append(ping)
+        return ping.answered
+
+    def pong(self, payload: bytes = b"") -> None:
+        """
+        See L{IWebSocketTransport.pong}.
+        """
+        self.sendFrame(Frame(Opcode.PONG, payload))
+
+    def whenWritable(self) -> Deferred[None]:
+        """
+        See L{IWebSocketTransport.whenWritable}.
+        """
+        return self._gate.whenWritable()
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """
+        See L{IWebSocketTransport.registerProducer}.
+        """
+        self._gate.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """
+        See L{IWebSocketTransport.unregisterProducer}.
+        """
+        self._gate.unregisterProducer()
+
+    # Receiving
+
+    @property
+    def isPaused(self) -> bool:
+        """
+        Whether C{pauseProducing} is in force.
+        """
+        return self._paused
+
+    @property
+    def signsOfLife(self) -> int:
+        """
+        A number that has grown if the peer is alive: it sent something, or it made
+        room for what we send.
+        """
+        return self.bytesReceived + self._gate.drained
+
+    def pauseProducing(self) -> None:
+        """
+        See L{IWebSocketTransport.pauseProducing}.
+        """
+        self._pauseReceipt()
+        if self._paused:
+            self._carrier.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """
+        See L{IWebSocketTransport.resumeProducing}.
+        """
+        self._resumeReceipt()
+        if not self._paused and self.state != State.CLOSED:
+            self._carrier.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """
+        See L{IWebSocketTransport.stopProducing}.
+        """
+        self.loseConnection()
+
+    def _pinged(self, payload: bytes) -> None:
+        if self._pingReceived is not None:
+            try:
+                if self._pingReceived(payload) is True:
+                    return
+            except BaseException:
+                self._receiverFailed()
+        if self._gate.isOpen:
+            Framer._pinged(self, payload)
+            return
+        # The peer does not read what we send it: of all its pings only the latest
+        # needs an answer (RFC 6455 section 5.5.3).
+        if self._owedPong is None:
+            self._gate.whenWritable().addCallbacks(self._sendOwedPong, _ignore)
+        self._owedPong = payload
+
+    def _sendOwedPong(self, ignored: None) -> None:
+        payload, self._owedPong = self._owedPong, None
+        if payload is not None:
+            Framer._pinged(self, payload)
+
+    def _ponged(self, payload: bytes) -> None:
+        if any(ping.payload == payload for ping in self._pings):
+            # A pong may answer only the latest of several pings: so it answers
+            # those before it too.
+            now = self._clock.seconds()
+            while True:
+                ping = self._pings.popleft()
+                if not ping.answered.called:
+                    ping.answered.callback(now - ping.sent)
+                if ping.payload == payload:
+                    break
+        if self._pongReceived is not None:
+            try:
+                self._pongReceived(payload)
+            except BaseException:
+                self._receiverFailed()
+
+    # Keepalive
+
+    def sendKeepalivePing(self) -> None:
+        """
+        The peer was silent for C{keepaliveInterval}.
+        """
+        if self._gate.isOpen:
+            self.sendFrame(Frame(Opcode.PING))
+
+    def peerIsSilent(self) -> None:
+        """
+        The peer was silent for C{keepaliveGracePeriod} after a ping, too.
+        """
+        config = self.config
+        self._detail = (
+            "the peer sent nothing for keepaliveInterval"
+            f" ({config.keepaliveInterval:g} s), nor within keepaliveGracePeriod"
+            f" ({config.keepaliveGracePeriod:g} s) after a ping"
+        )
+        self._log.info("{connection!r}: {detail}", connection=self, detail=self._detail)
+        self.abortConnection()
+
+    # Ending
+
+    def loseConnection(self) -> None:
+        """
+        See L{IWebSocketTransport.loseConnection}.
+        """
+        self.close()
+
+    def abortConnection(self) -> None:
+        """
+        See L{IWebSocketTransport.abortConnection}.
+        """
+        if self._happened(Event.TIMEOUT) is Action.ABORT:
+            self._detail = self._detail or "we aborted the connection"
+            self._leaveOpen()
+            self._abortCarrier()
+
+    def whenClosed(self) -> Deferred[ConnectionClosed]:
+        """
+        See L{IWebSocketTransport.whenClosed}.
+        """
+        if self._ended is not None:
+            return succeed(self._ended)
+
+        waiting: Deferred[ConnectionClosed] = Deferred(self._waiting.remove)
+        self._waiting.append(waiting)
+        return waiting
+
+    def listIn(self, connections: set[WebSocketConnection]) -> None:
+        """
+        Be in a set until the connection is gone.  For factories.
+        """
+        connections.add(self)
+        self._listedIn = connections
+
+    def _leaveOpen(self) -> None:
+        """
+        The connection is not open any more: from now on a clock runs.
+        """
+        if self._closeTimer is None:
+            self._closeTimer = self._clock.callLater(
+                self.config.closeTimeout, self._closeTimedOut
+            )
+        if self._keepalive is not None:
+            self._keepalive.stop()
+            self._keepalive = None
+        self._gate.stopProducer()
+
+    def _closing(self) -> None:
+        self._leaveOpen()
+        # A carrier that is not read from hides the peer's Close frame, and its
+        # leaving.
+        self._carrier.resumeProducing()
+
+    def _discarding(self) -> None:
+        self._leaveOpen()
+        if self._carrier is None:
+            return
+        self._carrier.resumeProducing()
+        self._unregisterGate()
+        if not self._isServer:
+            # The server drops the carrier first (RFC 6455 section 7.1.1).
+            return
+        if self.closeReceived is None:
+            endSending(self._carrier)
+        else:
+            self._carrier.loseConnection()
+
+    def _closeTimedOut(self) -> None:
+        self._closeTimer = None
+        if not self._detail:
+            waited = f"closeTimeout ({self.config.closeTimeout:g} s)"
+            self._detail = f"the peer did not finish within {waited}"
+        if self._happened(Event.TIMEOUT) is Action.ABORT:
+            self._abortCarrier()
+
+    def _unregisterGate(self) -> None:
+        """
+        A carrier with a producer waits for it before it lets go; TLS for ever.
+        """
+        if self._gateRegistered:
+            self._gateRegistered = False
+            self._carrier.unregisterProducer()
+
+    def _abortCarrier(self) -> None:
+        if self._carrier is not None:
+            self._unregisterGate()
+            self._carrier.abortConnection()
+
+    def _violated(self, violation: ProtocolViolation) -> None:
+        self._cause = violation
+        hint = "" if violation.option is None else f" (option: {violation.option})"
+        self._log.info(
+            "{connection!r}: closing with {code}: {violation}{hint}",
+            connection=self,
+            code=violation.code,
+            violation=violation,
+            hint=hint,
+        )
+        Framer._violated(self, violation)
+
+    def _receiverFailed(self) -> None:
+        self._log.failure(
+            "{connection!r}: {receiver!r} failed",
+            connection=self,
+            receiver=self.receiver,
+        )
+        self._cause = self._cause or sys.exc_info()[1]
+        Framer._receiverFailed(self)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        The carrier is gone.  For upgraders.
+        """
+        if self._happened(Event.LOST) is not Action.END:
+            return
+        if self._closeTimer is not None:
+            self._closeTimer.cancel()
+            self._closeTimer = None
+        if self._keepalive is not None:
+            self._keepalive.stop()
+            self._keepalive = None
+        self._write = self._deliver = _ignore
+        self._buffer = b""
+        self._sink = None
+        self._ended = ended = self._explain(reason)
+        self._gate.end(ended)
+        pings, self._pings = self._pings, deque()
+        for ping in pings:
+            if not ping.answered.called:
+                ping.answered.errback(ended)
+        try:
+            self.receiver.connectionLost(Failure(ended))
+        except BaseException:
+            self._log.failure(
+                "{receiver!r} failed in connectionLost", receiver=self.receiver
+            )
+        if self._listedIn is not None:
+            self._listedIn.discard(self)
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.callback(ended)
+        self.receiver = self._pingReceived = self._pongReceived = None
+
+    def _explain(self, reason: Failure) -> ConnectionClosed:
+        """
+        @return: how the connection ended.
+        """
+        clean = self.closeSent is not None and self.closeReceived is not None
+        if not clean and not self._detail:
+            self._detail = (
+                "the peer dropped the connection without a Close frame"
+                if reason.check(ConnectionDone)
+                else f"the connection was lost: {reason.getErrorMessage()}"
+            )
+        ended = (ClosedCleanly if clean else ClosedAbruptly)(
+            self._detail, self.closeSent, self.closeReceived, self.closeBegunBy
+        )
+        if self._cause is None and not reason.check(ConnectionDone):
+            self._cause = reason.value
+        if self._cause is not None:
+            # Its frames hold this connection, which would outlive its end.
+            ended.__cause__ = self._cause.with_traceback(None)
+        return ended

@@ -1,0 +1,296 @@
+# -*- test-case-name: tests.test_interfaces -*-
+# Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
+
+"""
+What you may implement, and what you are given.
+
+You implement L{IMessageReceiver} (most simply as a subclass of
+L{twisted_ws.MessageReceiver}), and L{IFrameReceiver} or L{IControlReceiver} for
+what lies below messages.  You are given an L{IWebSocketTransport}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IReactorTime, ITransport
+from twisted.python.failure import Failure
+from zope.interface import Attribute, Interface
+
+if TYPE_CHECKING:
+    from ._wire.framer import Frame
+    from .connection import WebSocketConnection
+    from .errors import ConnectionClosed
+    from .outgoing import OutgoingMessage
+    from .request import WebSocketRequest
+
+
+class IMessageReceiver(Interface):
+    """
+    Gets the messages of one connection.
+
+    It sees exactly one C{makeConnection}, then any number of messages, then exactly
+    one C{connectionLost}; even if the peer left before its request was accepted.
+    When one of its methods raises, the exception is logged and the connection closes
+    with 1011.
+    """
+
+    def makeConnection(transport: Any) -> None:
+        """
+        The connection is open.
+
+        @param transport: an L{IWebSocketTransport}.
+        """
+
+    def messageReceived(message: str | bytes) -> object:
+        """
+        A message came.
+
+        @param message: C{str} if it is text, C{bytes} if it is binary.
+        """
+
+    def connectionLost(reason: Failure) -> object:
+        """
+        The connection is gone.
+
+        @param reason: wraps a L{twisted_ws.ClosedCleanly} or a
+            L{twisted_ws.ClosedAbruptly}, which carry the close code.
+        """
+
+
+class IFrameReceiver(IMessageReceiver):
+    """
+    Gets data frames instead of messages, under a configuration with
+    C{assembleFragments=False}.
+    """
+
+    def frameReceived(frame: Frame) -> object:
+        """
+        A data frame came.  Its order, its sizes and its text were checked as those
+        of messages are.
+
+        @param frame: a L{twisted_ws.Frame}; its opcode is 0 if it continues a message
+            and C{fin} is true if it ends one.
+        """
+
+
+class IControlReceiver(Interface):
+    """
+    Is told of pings and pongs too.  Provided by a receiver, or not; that is looked
+    up once, when the request is accepted.
+    """
+
+    def pingReceived(payload: bytes) -> object:
+        """
+        A ping came.
+
+        @return: C{True} if the application answers it itself, by
+            C{transport.pong(payload)}, or not at all; else it is answered now.
+        """
+
+    def pongReceived(payload: bytes) -> object:
+        """
+        A pong came; also one that answers no ping.
+        """
+
+
+class IWebSocketTransport(Interface):
+    """
+    An open WebSocket, as its receiver sees it.
+    """
+
+    request = Attribute("The L{WebSocketRequest}; C{None} on clients.")
+    protocol = Attribute("The subprotocol in use, or C{None}.")
+    config = Attribute("The configuration in force.")
+    state = Attribute("An L{int}: C{OPEN}, C{CLOSING}, C{DISCARDING} or C{CLOSED}.")
+
+    def sendMessage(message: str | bytes) -> None:
+        """
+        Send C{str} as text, C{bytes} as binary.
+
+        @raise ConnectionNotOpen: when the connection is closing or closed.
+        @raise IllegalFrame: while a message is being sent piece by piece.
+        """
+
+    def sendFrame(frame: Frame) -> None:
+        """
+        Send one frame as it is.
+
+        @raise ConnectionNotOpen: when the connection is closing or closed.
+        @raise IllegalFrame: when RFC 6455 forbids it.
+        """
+
+    def beginMessage(opcode: int | None = None) -> OutgoingMessage:
+        """
+        Begin a message whose pieces are sent as they are written.
+
+        @param opcode: C{Opcode.TEXT} or C{Opcode.BINARY}; if C{None}, the type of
+            the first piece decides.
+        """
+
+    def ping(payload: bytes | None = None) -> Deferred[float]:
+        """
+        Measure the round trip.
+
+        @param payload: at most 125 bytes; if C{None}, four that no other ping has.
+        @return: a Deferred of seconds.  It fails with
+            L{twisted_ws.ConnectionClosed} if the connection ends first.
+        """
+
+    def pong(payload: bytes = b"") -> None:
+        """
+        Send a pong.
+        """
+
+    def close(code: int = 1000, reason: str = "") -> None:
+        """
+        Close the connection: send a Close frame, wait up to C{closeTimeout} seconds
+        for the peer's.  Does nothing when it is closing already.
+
+        @raise IllegalFrame: when code or reason must not be sent.
+        """
+
+    def loseConnection() -> None:
+        """
+        C{close()}, in the words of L{ITransport}.
+        """
+
+    def abortConnection() -> None:
+        """
+        Drop the carrier now, with what it has not sent yet.
+        """
+
+    def getPeer() -> IAddress:
+        """
+        The address of the peer's end of the carrier.
+        """
+
+    def getHost() -> IAddress:
+        """
+        The address of our end of the carrier.
+        """
+
+    def pauseProducing() -> None:
+        """
+        Deliver nothing more for now.  The peer feels it when the operating system's
+        buffers are full.
+        """
+
+    def resumeProducing() -> None:
+        """
+        Go on delivering.
+        """
+
+    def stopProducing() -> None:
+        """
+        C{loseConnection()}, in the words of L{IPushProducer}.
+        """
+
+    def registerProducer(producer: Any, streaming: bool) -> None:
+        """
+        Have a producer of messages paused while the peer reads slower than it
+        sends.
+
+        @raise RuntimeError: when one is registered.
+        """
+
+    def unregisterProducer() -> None:
+        """
+        The producer has sent all it had.
+        """
+
+    def whenWritable() -> Deferred[None]:
+        """
+        @return: a Deferred that fires when the carrier has room: at once, if it has
+            now.  It fails with L{twisted_ws.ConnectionClosed}.
+        """
+
+    def whenClosed() -> Deferred[ConnectionClosed]:
+        """
+        @return: a Deferred that fires when the connection is gone, with the
+            L{twisted_ws.ConnectionClosed} that says how.  It does not fail.
+        """
+
+
+class IWebSocketResource(Interface):
+    """
+    An application that finds the application for a request; a node of a tree that
+    is walked as L{twisted.web.resource.getChildForRequest} does.
+    """
+
+    isLeaf = Attribute("Whether to stop here, with path segments left.")
+
+    def getChildWithDefault(name: bytes, request: WebSocketRequest) -> Any:
+        """
+        @param name: the next path segment, percent-decoded.
+        @return: the L{IWebSocketResource} for it.
+        """
+
+    def putChild(name: bytes, child: Any) -> None:
+        """
+        Set the L{IWebSocketResource} for a path segment.
+        """
+
+    def requestReceived(request: WebSocketRequest) -> object:
+        """
+        The path ends here: answer the request, now or later.
+
+        @return: a Deferred or a coroutine that answers it, or anything else.
+        """
+
+
+class IUpgrader(Interface):
+    """
+    Answers a request on the carrier it came by.
+    """
+
+    clock: IReactorTime = Attribute("The L{IReactorTime} of the connection.")
+
+    def upgrade(
+        headers: Iterable[tuple[bytes, bytes]],
+        connection: WebSocketConnection,
+        receiver: Any,
+    ) -> None:
+        """
+        Send C{101 Switching Protocols} with these header fields, hand the carrier to
+        the connection, and the connection to the receiver.
+        """
+
+    def refuse(response: bytes) -> None:
+        """
+        Send a whole HTTP response and end the carrier.
+        """
+
+
+class ICarrier(ITransport):
+    """
+    What carries the bytes of a WebSocket: a TCP, TLS or UNIX transport, or whatever
+    has these methods of theirs.
+    """
+
+    def abortConnection() -> None:
+        """
+        See L{twisted.internet.interfaces.ITCPTransport.abortConnection}.
+        """
+
+    def registerProducer(producer: Any, streaming: bool) -> None:
+        """
+        See L{twisted.internet.interfaces.IConsumer.registerProducer}.
+        """
+
+    def unregisterProducer() -> None:
+        """
+        See L{twisted.internet.interfaces.IConsumer.unregisterProducer}.
+        """
+
+    def pauseProducing() -> None:
+        """
+        See L{twisted.internet.interfaces.IPushProducer.pauseProducing}.
+        """
+
+    def resumeProducing() -> None:
+        """
+        See L{twisted.internet.interfaces.IPushProducer.resumeProducing}.
+        """

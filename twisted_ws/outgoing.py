@@ -1,0 +1,227 @@
+# -*- test-case-name: tests.test_outgoing -*-
+# Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
+
+"""
+Sending no faster than the peer reads: the gate between us and the carrier, and
+messages that are sent piece by piece.
+
+The carrier's producer is a L{SendGate}, never the connection: pausing a
+connection means receiving less, pausing a gate means sending less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import (
+    IConsumer,
+    IDelayedCall,
+    IPullProducer,
+    IPushProducer,
+    IReactorTime,
+)
+from zope.interface import implementer
+
+from ._wire.errors import IllegalFrame
+from ._wire.framer import Frame, Opcode
+from .errors import ConnectionClosed
+
+
+@implementer(IPushProducer)
+class SendGate:
+    """
+    Open while the carrier has room.
+
+    @ivar isOpen: whether it has.
+    @ivar drained: how often it has had room again.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self.isOpen = True
+        self.drained = 0
+        self._clock = clock
+        self._closed: ConnectionClosed | None = None
+        self._waiting: list[Deferred[None]] = []
+        self._producer: Any = None
+        self._pulling = False
+        self._pull: IDelayedCall | None = None
+
+    def whenWritable(self) -> Deferred[None]:
+        """
+        See L{IWebSocketTransport.whenWritable
+        <twisted_ws.interfaces.IWebSocketTransport.whenWritable>}.
+        """
+        if self._closed is not None:
+            return fail(self._closed)
+        if self.isOpen:
+            return succeed(None)
+        waiting: Deferred[None] = Deferred(self._waiting.remove)
+        self._waiting.append(waiting)
+        return waiting
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """
+        See L{IConsumer.registerProducer}.
+
+        @raise RuntimeError: when one is registered.
+        """
+        if self._producer is not None:
+            raise RuntimeError(
+                f"cannot register {producer!r}: {self._producer!r} was not unregistered"
+            )
+        if self._closed is not None:
+            producer.stopProducing()
+            return
+        self._producer = producer
+        self._pulling = not streaming
+        if self._pulling:
+            self._pullSoon()
+        elif not self.isOpen:
+            producer.pauseProducing()
+
+    def unregisterProducer(self) -> None:
+        """
+        See L{IConsumer.unregisterProducer}.
+        """
+        self._producer = None
+        if self._pull is not None:
+            self._pull.cancel()
+            self._pull = None
+
+    def pauseProducing(self) -> None:
+        """
+        The carrier's buffer is full.
+        """
+        if self.isOpen:
+            self.isOpen = False
+            if self._producer is not None and not self._pulling:
+                self._producer.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """
+        The carrier's buffer is empty.
+        """
+        if self.isOpen or self._closed is not None:
+            return
+        self.isOpen = True
+        self.drained += 1
+        while self._waiting and self.isOpen:
+            self._waiting.pop(0).callback(None)
+        if self._producer is not None and self.isOpen:
+            if self._pulling:
+                self._pullSoon()
+            else:
+                self._producer.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """
+        The carrier is gone; C{connectionLost} follows.
+        """
+        self.stopProducer()
+
+    def stopProducer(self) -> None:
+        """
+        Nothing more can be sent: tell the application's producer.
+        """
+        producer = self._producer
+        self.unregisterProducer()
+        if producer is not None:
+            producer.stopProducing()
+
+    def end(self, closed: ConnectionClosed) -> None:
+        """
+        The connection is gone: fail what still waits.
+        """
+        self._closed = closed
+        self.stopProducer()
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.errback(closed)
+
+    def _pullSoon(self) -> None:
+        if self._pull is None:
+            self._pull = self._clock.callLater(0, self._pullOnce)
+
+    def _pullOnce(self) -> None:
+        self._pull = None
+        if self.isOpen:
+            self._producer.resumeProducing()
+            if self._producer is not None:
+                self._pullSoon()
+
+
+@implementer(IConsumer)
+class OutgoingMessage:
+    """
+    A message that is sent as it is written, one frame a piece (RFC 6455 section
+    5.4).
+
+    It is an L{IConsumer}: L{twisted.protocols.basic.FileSender} and any other
+    producer can write it.  Nothing else but control frames can be sent before
+    C{finish}.
+    """
+
+    def __init__(
+        self, sendFrame: Callable[[Frame], None], gate: SendGate, opcode: int | None
+    ) -> None:
+        self._sendFrame = sendFrame
+        self._gate = gate
+        self._opcode = opcode
+        self._begun = False
+        self._finished = False
+
+    def write(self, data: str | bytes) -> None:
+        """
+        Send a piece; an empty one is not worth a frame.
+
+        @param data: C{str} for text; C{bytes} for binary, or for text that is
+            encoded already.
+        @raise ConnectionNotOpen: when the connection is closing or closed.
+        @raise IllegalFrame: after C{finish}, while another message is being sent,
+            or when it is text but not UTF-8.
+        @raise TypeError: for text in a binary message.
+        """
+        if self._finished:
+            raise IllegalFrame("the message is finished")
+        if self._opcode is None:
+            self._opcode = Opcode.TEXT if isinstance(data, str) else Opcode.BINARY
+        if isinstance(data, str):
+            if self._opcode != Opcode.TEXT:
+                raise TypeError("text cannot be part of a binary message")
+            data = data.encode("utf-8")
+        if data:
+            self._send(data, fin=False)
+
+    def finish(self) -> None:
+        """
+        End the message.
+
+        @raise ConnectionNotOpen: when the connection is closing or closed.
+        @raise IllegalFrame: when it is finished, or its text ends within a
+            character.
+        """
+        if self._finished:
+            raise IllegalFrame("the message is finished")
+        self._send(b"", fin=True)
+        self._finished = True
+
+    def _send(self, payload: bytes, fin: bool) -> None:
+        opcode = self._opcode if self._opcode is not None else Opcode.TEXT
+        self._sendFrame(Frame(0 if self._begun else opcode, payload, fin))
+        self._begun = True
+
+    def registerProducer(
+        self, producer: IPushProducer | IPullProducer, streaming: bool
+    ) -> None:
+        """
+        See L{IConsumer.registerProducer}.
+        """
+        self._gate.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """
+        See L{IConsumer.unregisterProducer}.
+        """
+        self._gate.unregisterProducer()

@@ -1,0 +1,327 @@
+# -*- test-case-name: tests.test_protocol -*-
+# Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
+
+"""
+A server on a port of its own: L{WebSocketFactory} and L{WebSocketProtocol}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.logger import Logger
+from twisted.protocols.basic import LineReceiver
+from twisted.protocols.policies import TimeoutMixin
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ._wire.errors import ConnectionNotOpen, InvalidUpgrade
+from ._wire.handshake import readRequest, refusal
+from ._wire.headers import renderHead
+from .application import Application, checkApplication, run
+from .carrier import endSending, isSecure
+from .config import ServerConfig
+from .connection import WebSocketConnection
+from .interfaces import IUpgrader
+from .request import WebSocketRequest
+
+
+@implementer(IUpgrader)
+class WebSocketProtocol(LineReceiver, TimeoutMixin):
+    """
+    The bytes of one connection to a port: lines until the handshake's head is
+    complete, raw from then on.  While the request is undecided the carrier is not
+    read from; when it is accepted the L{WebSocketConnection} takes C{dataReceived}
+    over, and this class is out of the way.
+
+    Applications do not subclass this: what they write is a
+    L{MessageReceiver<twisted_ws.MessageReceiver>}.
+    """
+
+    delimiter = b"\r\n"
+    factory: WebSocketFactory
+    transport: Any
+    _log = Logger()
+
+    def __init__(self, factory: WebSocketFactory) -> None:
+        self.factory = factory
+        self.clock = factory.clock
+        self.callLater = factory.clock.callLater
+        self.MAX_LENGTH = factory.config.maxHeaderLine
+        self._head: list[bytes] = []
+        self._headSize = 0
+        self._request: WebSocketRequest | None = None
+        self._connection: WebSocketConnection | None = None
+        self._early: list[bytes] = []
+        self._refused = False
+
+    # Reading the head
+
+    def connectionMade(self) -> None:
+        """
+        Begin to wait for the head.
+        """
+        self.setTimeout(self.factory.config.handshakeTimeout)
+
+    def lineReceived(self, line: bytes) -> None:
+        """
+        Collect the head; at its empty line, read it.
+        """
+        config = self.factory.config
+        self._headSize += len(line) + 2
+        if not line and self._head:
+            self.setRawMode()
+            self._headReceived()
+        elif not line and self._headSize == 2:
+            # One empty line before a request is to be ignored (RFC 9112 section
+            # 2.2).
+            pass
+        elif self._headSize > config.maxHeaderSize:
+            self._refuse(431, "the head is too long", "maxHeaderSize")
+        elif len(self._head) > config.maxHeaderLines:
+            self._refuse(431, "too many header lines", "maxHeaderLines")
+        elif not line:
+            self._refuse(400, "a malformed request line")
+        else:
+            self._head.append(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """
+        A line of the head is too long.
+        """
+        status = 431 if self._head else 414
+        self._refuse(status, "a line of the head is too long", "maxHeaderLine")
+
+    def _headReceived(self) -> None:
+        try:
+            offer = readRequest(self._head)
+        except InvalidUpgrade as error:
+            self._refuse(error.status, str(error), headers=error.headers)
+            return
+        finally:
+            self._head = []
+        transport = self.transport
+        self._request = WebSocketRequest(
+            offer,
+            self,
+            self.factory.config,
+            (transport.getPeer(), transport.getHost()),
+            isSecure(transport),
+        )
+        self.requestReceived(self._request)
+
+    def requestReceived(self, request: WebSocketRequest) -> None:
+        """
+        A valid handshake was read; the one hook to override here.
+        """
+        self.factory.requestReceived(request)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """
+        Bytes after the head.  Those that shared its segment are the connection's; a
+        client that does not wait for the verdict is not read from until it is there;
+        and what follows a refused request is of no interest.
+        """
+        if self._connection is not None:
+            self._connection.dataReceived(data)
+        elif not self._refused:
+            self._early.append(data)
+            self.transport.pauseProducing()
+
+    # The verdict
+
+    def upgrade(
+        self,
+        headers: Iterable[tuple[bytes, bytes]],
+        connection: WebSocketConnection,
+        receiver: Any,
+    ) -> None:
+        """
+        See L{IUpgrader.upgrade}.
+        """
+        self.setTimeout(None)
+        self._request = None
+        self.transport.write(renderHead(b"HTTP/1.1 101 Switching Protocols", headers))
+        self._connection = connection
+        # From here on the transport calls the connection: nothing of LineReceiver
+        # stands on the way of a message.
+        self.dataReceived = connection.dataReceived  # type: ignore[method-assign]
+        self.factory.connectionAccepted(connection)
+        connection.connect(self.transport, receiver)
+        if self._early:
+            early, self._early = self._early, []
+            connection.dataReceived(b"".join(early))
+            if not connection.isPaused:
+                self.transport.resumeProducing()
+
+    def refuse(self, response: bytes) -> None:
+        """
+        See L{IUpgrader.refuse}.
+        """
+        self._refused = True
+        self._request = None
+        self._early = []
+        self.setRawMode()
+        self.transport.write(response)
+        self.transport.resumeProducing()
+        self.setTimeout(self.factory.config.closeTimeout)
+        endSending(self.transport)
+
+    def _refuse(
+        self,
+        status: int,
+        reason: str,
+        option: str | None = None,
+        headers: Iterable[tuple[bytes, bytes]] = (),
+    ) -> None:
+        """
+        Refuse what is not a valid handshake.
+        """
+        self._log.info(
+            "a handshake from {peer} was refused with {status}: {reason}{hint}",
+            peer=self.transport.getPeer(),
+            status=status,
+            reason=reason,
+            hint="" if option is None else f" (option: {option})",
+        )
+        body = f"{reason}\n".encode()
+        self.refuse(refusal(status, "", list(headers), body))
+
+    # The end
+
+    def timeoutConnection(self) -> None:
+        """
+        Time is up: for the head, for the verdict, or for the client to read a
+        refusal.
+        """
+        if self._refused:
+            self.transport.abortConnection()
+        elif self._request is not None:
+            self._request.expire()
+        elif self._head or self._headSize:
+            self._refuse(408, "the handshake took too long", "handshakeTimeout")
+        else:
+            self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        The carrier is gone: tell whose it was.
+        """
+        self.setTimeout(None)
+        self.__dict__.pop("dataReceived", None)
+        request, self._request = self._request, None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.connectionLost(reason)
+        elif request is not None:
+            request.abandon()
+
+
+class WebSocketFactory(Factory):
+    """
+    A server: it owns the application, the tunables, the clock and what is alive::
+
+        serverFromString(reactor, "tcp:8080").listen(WebSocketFactory(Echo))
+
+    @ivar config: a L{ServerConfig}.
+    @ivar clock: the L{IReactorTime} that everything of this server uses.
+    @ivar connections: the open L{WebSocketConnection}s, a set.
+    @ivar pendingRequests: the requests without a verdict, a set.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        application: Application,
+        config: ServerConfig | None = None,
+        reactor: IReactorTime | None = None,
+    ) -> None:
+        """
+        @param application: see L{twisted_ws.application}.
+        @param config: the tunables, by default the default ones.
+        @param reactor: by default the global reactor.
+        @raise TypeError: when C{application} is none.
+        """
+        checkApplication(application)
+        self.application = application
+        self.config = config or ServerConfig()
+        if reactor is None:
+            from twisted.internet import reactor as installed
+
+            reactor = IReactorTime(installed)
+        self.clock = reactor
+        self.connections: set[WebSocketConnection] = set()
+        self.pendingRequests: set[WebSocketRequest] = set()
+        self._closing = False
+
+    def buildProtocol(self, addr: IAddress | None) -> WebSocketProtocol:
+        """
+        See L{IProtocolFactory.buildProtocol
+        <twisted.internet.interfaces.IProtocolFactory.buildProtocol>}.
+
+        @raise TypeError: when C{protocol} was set, as other factories want it.
+        """
+        if self.protocol is not None:
+            raise TypeError(
+                "a WebSocketFactory takes no protocol: give it a MessageReceiver"
+                " subclass as its application"
+            )
+        return WebSocketProtocol(self)
+
+    def requestReceived(self, request: WebSocketRequest) -> None:
+        """
+        A valid handshake came in by any of the ways into this server.
+        """
+        if self._closing:
+            request.giveUp("the server is going away")
+            return
+        self.pendingRequests.add(request)
+        run(self.application, request)
+        request.watch(None, lambda: self.pendingRequests.discard(request))
+
+    def connectionAccepted(self, connection: WebSocketConnection) -> None:
+        """
+        A request was accepted.  For upgraders.
+        """
+        connection.listIn(self.connections)
+
+    def broadcast(self, message: str | bytes) -> None:
+        """
+        Send a message to all connections that are open.
+        """
+        for connection in list(self.connections):
+            try:
+                connection.sendMessage(message)
+            except ConnectionNotOpen:
+                pass
+
+    def closeAllConnections(self, code: int = 1001, reason: str = "") -> Deferred[None]:
+        """
+        Close all connections, refuse all requests without a verdict with 503, and
+        from now on all new ones.
+
+        @return: a Deferred that fires when all are gone, within C{closeTimeout}
+            seconds.
+        """
+        self._closing = True
+        for request in list(self.pendingRequests):
+            request.giveUp("the server is going away")
+        if not self.connections:
+            return succeed(None)
+        gone = [connection.whenClosed() for connection in self.connections]
+        for connection in list(self.connections):
+            connection.close(code, reason)
+        return DeferredList(gone).addCallback(lambda ignored: None)
+
+    def doStart(self) -> None:
+        """
+        A port listens: be open for requests, also after a
+        C{closeAllConnections}.
+        """
+        self._closing = False
+        Factory.doStart(self)

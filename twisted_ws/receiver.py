@@ -1,0 +1,166 @@
+# -*- test-case-name: tests.test_receiver -*-
+# Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
+
+"""
+Receivers: what an application subclasses (L{MessageReceiver}), and one to await
+messages from (L{Inbox}).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.protocol import BaseProtocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from .errors import ClosedCleanly
+from .interfaces import IFrameReceiver, IMessageReceiver
+
+
+@implementer(IMessageReceiver)
+class MessageReceiver(BaseProtocol):
+    """
+    The base of an application::
+
+        class Echo(MessageReceiver):
+            def messageReceived(self, message):
+                self.transport.sendMessage(message)
+
+    It has the shape of a Twisted protocol, with messages for bytes; so
+    L{Factory.forProtocol<twisted.internet.protocol.Factory.forProtocol>} makes a
+    factory of it.
+
+    If it has methods C{pingReceived} and C{pongReceived}, they are called as
+    L{IControlReceiver<twisted_ws.interfaces.IControlReceiver>} says.
+
+    @ivar transport: an L{IWebSocketTransport
+        <twisted_ws.interfaces.IWebSocketTransport>}, set before C{connectionMade}.
+    """
+
+    transport: Any = None
+    factory: Any = None
+
+    def messageReceived(self, message: Any) -> object:
+        """
+        A message came; to be overridden.
+
+        @param message: C{str} if it is text, C{bytes} if it is binary.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no messageReceived")
+
+    def connectionLost(self, reason: Failure = connectionDone) -> object:
+        """
+        The connection is gone; may be overridden.
+
+        @param reason: wraps a L{twisted_ws.ClosedCleanly} or a
+            L{twisted_ws.ClosedAbruptly}; C{reason.value.code} is the close code.
+        """
+        return None
+
+
+@implementer(IFrameReceiver)
+class Inbox(MessageReceiver):
+    """
+    A receiver to pull messages from::
+
+        inbox = await connect("wss://example.com/feed")
+        async for message in inbox:
+            print(message)
+
+    Messages that nobody has asked for yet wait in the inbox; when there are
+    C{highWater} of them the connection is paused until half are taken.  Under
+    C{assembleFragments=False} it holds frames.
+
+    @ivar highWater: a number of messages; set it on the class or the instance.
+    """
+
+    highWater = 16
+
+    def __init__(self) -> None:
+        self._messages: deque[Any] = deque()
+        self._waiting: deque[Deferred[Any]] = deque()
+        self._lost: Failure | None = None
+        self._paused = False
+
+    def receive(self) -> Deferred[Any]:
+        """
+        Take the oldest message.
+
+        @return: a Deferred of C{str} or C{bytes}.  When the connection is gone and all
+            its messages are taken, it fails with L{twisted_ws.ClosedCleanly} or
+            L{twisted_ws.ClosedAbruptly}.
+        """
+        if self._messages:
+            message = self._messages.popleft()
+            if self._paused and len(self._messages) <= self.highWater // 2:
+                self._paused = False
+                self.transport.resumeProducing()
+            return succeed(message)
+        if self._lost is not None:
+            return fail(self._lost)
+        waiting: Deferred[Any] = Deferred(self._waiting.remove)
+        self._waiting.append(waiting)
+        return waiting
+
+    def send(self, message: str | bytes) -> None:
+        """
+        Send C{str} as text, C{bytes} as binary.
+
+        @raise ConnectionNotOpen: when the connection is closing or closed.
+        """
+        self.transport.sendMessage(message)
+
+    def close(self, code: int = 1000, reason: str = "") -> Deferred[Any]:
+        """
+        Close the connection.
+
+        @return: a Deferred that fires when it is gone, with the
+            L{twisted_ws.ConnectionClosed} that says how.
+        """
+        self.transport.close(code, reason)
+        closed: Deferred[Any] = self.transport.whenClosed()
+        return closed
+
+    def __aiter__(self) -> Inbox:
+        return self
+
+    async def __anext__(self) -> Any:
+        """
+        Go over the messages up to a clean close; any other end raises
+        L{twisted_ws.ClosedAbruptly}.
+        """
+        try:
+            return await self.receive()
+        except ClosedCleanly:
+            raise StopAsyncIteration from None
+
+    def messageReceived(self, message: Any) -> None:
+        """
+        Keep the message, or hand it to who waits for one.
+        """
+        if self._waiting:
+            self._waiting.popleft().callback(message)
+            return
+        self._messages.append(message)
+        if len(self._messages) >= self.highWater and not self._paused:
+            self._paused = True
+            self.transport.pauseProducing()
+
+    def frameReceived(self, frame: Any) -> None:
+        """
+        Keep the frame likewise.
+        """
+        self.messageReceived(frame)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        Fail who still waits.
+        """
+        self._lost = reason
+        self._paused = False
+        waiting, self._waiting = self._waiting, deque()
+        for each in waiting:
+            each.errback(reason)

@@ -1,0 +1,323 @@
+# -*- test-case-name: tests.test_request -*-
+# Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
+
+"""
+An opening handshake that waits for a verdict.
+
+A request is C{PENDING} until it is accepted, rejected, or abandoned: because the
+peer left, or because time was up.  The application may take its time, within
+C{handshakeTimeout}; to accept what was abandoned meanwhile is not an error, and the
+receiver then sees a connection and its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qs, unquote, unquote_to_bytes
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
+from twisted.logger import Logger
+
+from ._wire.cookies import Cookie, parseCookies
+from ._wire.handshake import Offer, acceptance, checkExtra, refusal
+from ._wire.headers import Extension, Headers
+from .config import ServerConfig
+from .connection import WebSocketConnection
+from .errors import AlreadyAnswered
+from .origin import isAllowed
+
+HeaderItems = Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]]
+
+
+class Verdict(Enum):
+    """
+    What became of a request.
+    """
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    ABANDONED = "abandoned"
+
+
+class WebSocketRequest:
+    """
+    A valid opening handshake (RFC 6455 section 4.2.1).
+
+    @ivar resource: the request-target as sent, with its query.
+    @ivar host: the Host field, with its port if it has one.
+    @ivar key: the Sec-WebSocket-Key field.
+    @ivar webSocketVersion: C{13} or C{8}.
+    @ivar origin: the origin of the page that connects, or C{None}.
+    @ivar headers: all header fields, as L{Headers<twisted_ws._wire.headers.Headers>}.
+    @ivar requestedProtocols: the subprotocols asked for, in the client's order and
+        spelling.
+    @ivar requestedExtensions: the extensions offered, as pairs of a name and its
+        parameters.
+    @ivar peer: the address of the other end, an L{IAddress}.
+    @ivar localAddress: the address of our end, an L{IAddress}.
+    @ivar isSecure: whether the request came over TLS to us.
+    @ivar httpRequest: the L{twisted.web.iweb.IRequest} it came in, or C{None}.
+    @ivar config: the configuration of the server.
+    @ivar protocol: the subprotocol that a router chose, or C{None}.
+    @ivar prepath: the segments of the path that routers have consumed, as bytes,
+        percent-decoded.
+    @ivar postpath: the segments still to consume.
+    @ivar verdict: a L{Verdict}.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        offer: Offer,
+        upgrader: Any,
+        config: ServerConfig,
+        addresses: tuple[IAddress, IAddress],
+        isSecure: bool,
+        httpRequest: Any = None,
+    ) -> None:
+        self._offer = offer
+        self._upgrader = upgrader
+        self.config = config
+        self.peer, self.localAddress = addresses
+        self.isSecure = isSecure
+        self.httpRequest = httpRequest
+
+        self.resource: str = offer.target
+        self.host: str = offer.host
+        self.key: str = offer.key
+        self.webSocketVersion: int = offer.version
+        self.origin: str | None = offer.origin
+        self.headers: Headers = offer.headers
+        self.requestedProtocols: tuple[str, ...] = offer.protocols
+        self.requestedExtensions: tuple[Extension, ...] = offer.extensions
+
+        self.protocol: str | None = None
+        self.prepath: list[bytes] = []
+        path = offer.target.partition("?")[0]
+        self.postpath: list[bytes] = [
+            unquote_to_bytes(segment) for segment in path[1:].split("/")
+        ]
+        self.verdict = Verdict.PENDING
+        self._answering: Deferred[Any] | None = None
+        self._onVerdict: Callable[[], object] | None = None
+
+    def __repr__(self) -> str:
+        return f"<WebSocketRequest {self.verdict.value} {self.resource[:200]!r}>"
+
+    # What was asked for
+
+    @property
+    def path(self) -> str:
+        """
+        The path, percent-decoded once.
+        """
+        return unquote(self.resource.partition("?")[0])
+
+    @cached_property
+    def args(self) -> dict[str, list[str]]:
+        """
+        The values of each parameter of the query, percent-decoded.
+        """
+        return parse_qs(self.resource.partition("?")[2], keep_blank_values=True)
+
+    @cached_property
+    def cookies(self) -> dict[str, str]:
+        """
+        The cookies that came with the request, as they came.
+        """
+        return parseCookies(self.headers.getAll("cookie"))
+
+    @property
+    def remoteAddress(self) -> str:
+        """
+        The IP address of the peer; empty for a UNIX socket.
+        """
+        host = getattr(self.peer, "host", "")
+        return host if isinstance(host, str) else ""
+
+    @property
+    def remoteAddresses(self) -> list[str]:
+        """
+        The addresses that the request came through, the client's first.
+        """
+        return [self.remoteAddress]
+
+    def isOriginAllowed(self) -> bool:
+        """
+        Tell whether C{allowedOrigins} admits the origin of the request.
+        """
+        return isAllowed(
+            self.origin, self.config.allowedOrigins, self.host, self.isSecure
+        )
+
+    def chooseProtocol(
+        self, spoken: Iterable[str], preferClient: bool = False
+    ) -> str | None:
+        """
+        Choose a subprotocol.
+
+        @param spoken: what the application speaks, in its order of preference.
+        @param preferClient: take the client's order instead.
+        @return: one that both speak, in the client's spelling; or C{None}.
+        """
+        ours = [protocol.lower() for protocol in spoken]
+        theirs = {each.lower(): each for each in self.requestedProtocols}
+        order = list(theirs) if preferClient else ours
+        for protocol in order:
+            if protocol in ours and protocol in theirs:
+                return theirs[protocol]
+        return None
+
+    # The verdict
+
+    def accept(
+        self,
+        receiver: Any,
+        protocol: str | None = None,
+        *,
+        headers: HeaderItems = (),
+        cookies: Iterable[Cookie] = (),
+        config: ServerConfig | None = None,
+    ) -> WebSocketConnection:
+        """
+        Accept the request: the WebSocket is open.
+
+        @param receiver: an L{IMessageReceiver
+            <twisted_ws.interfaces.IMessageReceiver>} for its messages.
+        @param protocol: the subprotocol to speak, one of those requested in any case
+            of letters; by default the one that a router chose, if one did.
+        @param headers: further header fields of the response.
+        @param cookies: cookies to set, L{twisted_ws.Cookie}.
+        @param config: the tunables of this connection, if not those of the server.
+        @return: the connection.
+        @raise AlreadyAnswered: when the request was accepted or rejected before.
+        @raise ValueError: when the subprotocol was not requested, or a header or a
+            cookie cannot be sent; the request is still pending then.
+        """
+        self._checkPending()
+        if protocol is None:
+            chosen = self.protocol
+        else:
+            chosen = self.chooseProtocol([protocol])
+            if chosen is None:
+                raise ValueError(f"the client did not ask for {protocol!r}")
+        response = acceptance(self._offer, chosen, _fields(headers, cookies))
+        connection = WebSocketConnection(
+            config or self.config, self._upgrader.clock, chosen, self
+        )
+        if self.verdict is Verdict.ABANDONED:
+            connection.neverConnected(receiver)
+        else:
+            self._decide(Verdict.ACCEPTED)
+            self._upgrader.upgrade(response, connection, receiver)
+        return connection
+
+    def reject(
+        self,
+        status: int = 403,
+        reason: str = "",
+        *,
+        headers: HeaderItems = (),
+        cookies: Iterable[Cookie] = (),
+        body: bytes = b"",
+    ) -> None:
+        """
+        Refuse the request with an HTTP response and close the carrier.  Does nothing
+        when the peer has left.
+
+        @param status: 200 to 599.
+        @param reason: the reason phrase; by default the standard one.
+        @param headers: further header fields of the response.
+        @param cookies: cookies to set, L{twisted_ws.Cookie}.
+        @param body: by default the reason, as plain text.
+        @raise AlreadyAnswered: when the request was accepted or rejected before.
+        @raise ValueError: when the response cannot be sent; the request is still
+            pending then.
+        """
+        self._checkPending()
+        checked = checkExtra(_fields(headers, cookies))
+        response = refusal(status, reason, checked, body)
+        if self.verdict is Verdict.PENDING:
+            self._decide(Verdict.REJECTED)
+            self._upgrader.refuse(response)
+
+    def _checkPending(self) -> None:
+        if self.verdict in (Verdict.ACCEPTED, Verdict.REJECTED):
+            raise AlreadyAnswered(f"the request was {self.verdict.value} before")
+
+    def _decide(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+        self._answering = None
+        if self._onVerdict is not None:
+            self._onVerdict()
+            self._onVerdict = None
+
+    def abandon(self) -> None:
+        """
+        There is no use in a verdict any more.  For upgraders: the carrier is gone.
+        """
+        if self.verdict is Verdict.PENDING:
+            answering = self._answering
+            self._decide(Verdict.ABANDONED)
+            if answering is not None:
+                answering.cancel()
+
+    def expire(self) -> None:
+        """
+        C{handshakeTimeout} is over.  For upgraders.
+        """
+        if self.verdict is Verdict.PENDING:
+            self._log.warn(
+                "{request!r} was not answered within handshakeTimeout ({time:g} s)",
+                request=self,
+                time=self.config.handshakeTimeout,
+            )
+            self.giveUp("not answered in time")
+
+    def giveUp(self, reason: str) -> None:
+        """
+        Answer 503 in the application's place, if it has not answered.
+        """
+        if self.verdict is Verdict.PENDING:
+            self._upgrader.refuse(refusal(503, "", body=f"{reason}\n".encode()))
+            self.abandon()
+
+    def watch(
+        self, answering: Deferred[Any] | None, onVerdict: Callable[[], object] | None
+    ) -> None:
+        """
+        Note who is to be told.
+
+        @param answering: cancelled when the request is abandoned.
+        @param onVerdict: called once the request is not pending any more.
+        """
+        if self.verdict is Verdict.PENDING:
+            self._answering = answering or self._answering
+            self._onVerdict = onVerdict or self._onVerdict
+        elif onVerdict is not None:
+            onVerdict()
+
+
+def _fields(
+    headers: HeaderItems, cookies: Iterable[Cookie]
+) -> list[tuple[str | bytes, str | bytes]]:
+    """
+    @return: the header fields, those that set cookies last.
+    @raise ValueError: when a cookie is set twice.
+    """
+    items = headers.items() if isinstance(headers, Mapping) else headers
+    fields: list[tuple[str | bytes, str | bytes]] = list(items)
+    seen = set()
+    for cookie in cookies:
+        identity = (cookie.name, cookie.domain, cookie.path)
+        if identity in seen:
+            raise ValueError(f"cookie {cookie.name} is set twice")
+        seen.add(identity)
+        fields.append(("Set-Cookie", cookie.render()))
+    return fields

@@ -1,0 +1,111 @@
+# -*- test-case-name: tests.test_service -*-
+# Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
+
+"""
+A server as a service: listens while it runs, and says goodbye when it stops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+)
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .protocol import WebSocketFactory
+
+
+class WebSocketService(Service):
+    """
+    Serves a L{WebSocketFactory} on any number of endpoints.
+
+    When it stops it listens no more, refuses undecided requests with 503, and closes
+    all connections with 1001; the Deferred of C{stopService} fires when they are gone,
+    within C{closeTimeout} seconds.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        endpoints: Sequence[IStreamServerEndpoint],
+        factory: WebSocketFactory,
+        site: IProtocolFactory | None = None,
+    ) -> None:
+        """
+        @param endpoints: where to listen.
+        @param factory: the server.
+        @param site: what to listen with, if not the factory itself: a
+            L{twisted.web.server.Site} that has it in a L{WebSocketResource
+            <twisted_ws.WebSocketResource>}.
+        """
+        self._endpoints = list(endpoints)
+        self._factory = factory
+        self._site: Any = factory if site is None else site
+        self._ports: list[Deferred[IListeningPort | None]] = []
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen.
+
+        @raise Exception: what an endpoint fails with, if it fails at once, as when
+            its port is in use; those that listen already are stopped again.
+        """
+        Service.privilegedStartService(self)
+        failures: list[Failure] = []
+        for endpoint in self._endpoints:
+            listening: Deferred[Any] = endpoint.listen(self._site)
+            listening.addErrback(failures.append)
+            self._ports.append(listening)
+            if failures:
+                self._stopListening()
+                failures[0].raiseException()
+            listening.addCallback(self._listens)
+
+    def _listens(self, port: Any) -> Any:
+        if port is not None:
+            self._log.info("WebSockets at {address}", address=port.getHost())
+        return port
+
+    def startService(self) -> None:
+        """
+        Listen, if C{privilegedStartService} did not.
+        """
+        Service.startService(self)
+        if not self._ports:
+            self.privilegedStartService()
+
+    def _stopListening(self) -> Deferred[Any]:
+        ports, self._ports = self._ports, []
+        stopped = []
+        for port in ports:
+            port.addCallback(lambda port: port and port.stopListening())
+            port.addErrback(self._failedToListen)
+            port.cancel()
+            stopped.append(port)
+        return DeferredList(stopped)
+
+    def _failedToListen(self, failure: Failure) -> None:
+        self._log.debug("was not listening: {failure}", failure=failure.value)
+
+    def stopService(self) -> Deferred[Any]:
+        """
+        Say goodbye.
+
+        @return: a Deferred that fires when all connections are gone.
+        """
+        Service.stopService(self)
+        connected = len(self._factory.connections)
+        if connected:
+            self._log.info("closing {count} WebSockets", count=connected)
+        return DeferredList(
+            [self._stopListening(), self._factory.closeAllConnections(1001)]
+        )

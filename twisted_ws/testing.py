@@ -1,0 +1,413 @@
+# -*- test-case-name: tests.test_testing -*-
+# Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
+
+"""
+Test an application without sockets and without waiting: a real server and real
+clients over memory, on a L{Clock}::
+
+    class EchoTests(SynchronousTestCase):
+        def test_echo(self):
+            server = MemoryServer(Echo)
+            inbox = self.successResultOf(server.connect("/"))
+            inbox.send("hello")
+            server.flush()
+            self.assertEqual(self.successResultOf(inbox.receive()), "hello")
+
+Nothing moves by itself: bytes move in C{flush}, time in C{server.clock.advance}.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import (
+    IConsumer,
+    IProtocolFactory,
+    IPushProducer,
+    IStreamClientEndpoint,
+    ITCPTransport,
+)
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from .application import Application
+from .client import WebSocketClient
+from .config import ClientConfig, ServerConfig
+from .interfaces import ICarrier
+from .protocol import WebSocketFactory
+from .receiver import MessageReceiver
+
+_CLIENT = IPv4Address("TCP", "192.0.2.1", 40000)
+_SERVER = IPv4Address("TCP", "192.0.2.2", 80)
+
+
+@implementer(ICarrier, ITCPTransport, IConsumer, IPushProducer)
+class MemoryCarrier:
+    """
+    One end of a connection in memory; behaves as a TCP transport of Twisted does.
+
+    @cvar highWater: bytes that may wait before the producer is paused.
+    @ivar protocol: gets what the other end writes.
+    @ivar other: the other end.
+    @ivar outgoing: what was written and has not moved yet.
+    @ivar disconnecting: whether it closes.
+    @ivar disconnected: whether its protocol was told of the end.
+    @ivar isPaused: whether it is not read from.
+    @ivar noDelay: whether TCP_NODELAY is set.
+    @ivar keepAlive: whether TCP keepalive is set.
+    """
+
+    highWater = 65536
+
+    def __init__(self, host: IPv4Address, peer: IPv4Address) -> None:
+        self.protocol: Any = None
+        self.other: MemoryCarrier
+        self.outgoing = bytearray()
+        self.disconnecting = False
+        self.disconnected = False
+        self.isPaused = False
+        self.noDelay = False
+        self.keepAlive = False
+        self.producer: Any = None
+        self._producerPaused = False
+        self._streaming = False
+        self._writeEnded = False
+        self._aborted = False
+        self._addresses = host, peer
+
+    def getHost(self) -> IPv4Address:
+        """
+        See L{ITCPTransport.getHost}.
+        """
+        return self._addresses[0]
+
+    def getPeer(self) -> IPv4Address:
+        """
+        See L{ITCPTransport.getPeer}.
+        """
+        return self._addresses[1]
+
+    def write(self, data: bytes) -> None:
+        """
+        See L{ITransport.write<twisted.internet.interfaces.ITransport.write>}.
+        """
+        if not isinstance(data, bytes):
+            raise TypeError(f"only bytes can be written, not {type(data).__name__}")
+        if self.disconnected or self._writeEnded or self._aborted:
+            return
+        self.outgoing += data
+        if self.producer is not None and len(self.outgoing) > self.highWater:
+            self._producerPaused = True
+            self.producer.pauseProducing()
+
+    def writeSequence(self, data: Any) -> None:
+        """
+        See L{ITransport.writeSequence
+        <twisted.internet.interfaces.ITransport.writeSequence>}.
+        """
+        self.write(b"".join(data))
+
+    def loseConnection(self) -> None:
+        """
+        End the connection when all is written; while a producer is registered, wait
+        for it.
+        """
+        self.disconnecting = True
+
+    def loseWriteConnection(self) -> None:
+        """
+        End our half of the connection when all is written.
+        """
+        self._writeEnded = True
+
+    def abortConnection(self) -> None:
+        """
+        End the connection now.
+        """
+        self._aborted = True
+        self.outgoing.clear()
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """
+        See L{IConsumer.registerProducer}.
+        """
+        if self.producer is not None:
+            raise RuntimeError(f"{self.producer!r} is registered")
+        if self.disconnected:
+            producer.stopProducing()
+            return
+        self.producer = producer
+        self._streaming = streaming
+        self._producerPaused = False
+
+    def unregisterProducer(self) -> None:
+        """
+        See L{IConsumer.unregisterProducer}.
+        """
+        self.producer = None
+
+    def pauseProducing(self) -> None:
+        """
+        Do not read.
+        """
+        self.isPaused = True
+
+    def resumeProducing(self) -> None:
+        """
+        Read again.
+        """
+        self.isPaused = False
+
+    def stopProducing(self) -> None:
+        """
+        See L{IPushProducer.stopProducing}.
+        """
+        self.loseConnection()
+
+    def getTcpNoDelay(self) -> bool:
+        """
+        See L{ITCPTransport.getTcpNoDelay}.
+        """
+        return self.noDelay
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """
+        See L{ITCPTransport.setTcpNoDelay}.
+        """
+        self.noDelay = enabled
+
+    def getTcpKeepAlive(self) -> bool:
+        """
+        See L{ITCPTransport.getTcpKeepAlive}.
+        """
+        return self.keepAlive
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        """
+        See L{ITCPTransport.setTcpKeepAlive}.
+        """
+        self.keepAlive = enabled
+
+    def moveOn(self, most: int) -> bool:
+        """
+        Let up to C{most} bytes, or the end, arrive at the other end.
+
+        @return: whether anything moved.
+        """
+        if self.disconnected:
+            return False
+        if self._aborted:
+            self._lose(ConnectionAborted())
+            self.other._lose(ConnectionLost())
+            return True
+        if self.outgoing:
+            if self.other.isPaused or self.other.disconnected:
+                return False
+            data = bytes(self.outgoing[:most])
+            del self.outgoing[:most]
+            self.other.protocol.dataReceived(data)
+            if not self.outgoing and self._producerPaused and self.producer:
+                self._producerPaused = False
+                self.producer.resumeProducing()
+            return True
+        if self.disconnecting and (self.producer is None or not self._producerPaused):
+            self._lose(ConnectionDone())
+        elif not (self._writeEnded and not self.other.isPaused):
+            return False
+        if not self.other.disconnected:
+            self.other._lose(ConnectionDone())
+        self._lose(ConnectionDone())
+        return True
+
+    def _lose(self, reason: Exception) -> None:
+        if not self.disconnected:
+            self.disconnected = True
+            producer, self.producer = self.producer, None
+            if producer is not None:
+                producer.stopProducing()
+            self.protocol.connectionLost(Failure(reason))
+
+
+def carrierPair() -> tuple[MemoryCarrier, MemoryCarrier]:
+    """
+    @return: the client's and the server's end of a connection in memory.
+    """
+    client = MemoryCarrier(_CLIENT, _SERVER)
+    server = MemoryCarrier(_SERVER, _CLIENT)
+    client.other, server.other = server, client
+    return client, server
+
+
+@implementer(IStreamClientEndpoint)
+class MemoryServer:
+    """
+    A L{WebSocketFactory} without a port.  It is also a client's endpoint.
+
+    @ivar clock: the L{Clock} of the server and its clients.
+    @ivar factory: the L{WebSocketFactory}.
+    @ivar carriers: the ends of all connections so far, as pairs of the client's and
+        the server's.
+    """
+
+    def __init__(
+        self, application: Application, config: ServerConfig | None = None
+    ) -> None:
+        self.clock = Clock()
+        self.factory = WebSocketFactory(application, config, self.clock)
+        self.carriers: list[tuple[MemoryCarrier, MemoryCarrier]] = []
+
+    def connect(  # type: ignore[override]
+        self,
+        target: str | IProtocolFactory = "/",
+        receiver: Any = None,
+        config: ClientConfig | None = None,
+        **asked: Any,
+    ) -> Deferred[Any]:
+        """
+        Connect a client, and let the bytes of its handshake move.
+
+        @param target: path and query; an L{IProtocolFactory} connects its protocol
+            instead, which makes the server an L{IStreamClientEndpoint}.
+        @param receiver: see L{WebSocketClient.connect<twisted_ws.WebSocketClient>},
+            also for C{asked}.
+        @param config: the tunables of the client.
+        @return: a Deferred of the receiver.
+        """
+        if not isinstance(target, str):
+            return succeed(self.join(target.buildProtocol(_SERVER)))
+        client = WebSocketClient(self.clock, config, endpoint=self)
+        opened = client.connect(f"ws://server.invalid{target}", receiver, **asked)
+        self.flush()
+        return opened
+
+    def join(self, protocol: Any) -> Any:
+        """
+        Connect a byte-level protocol.
+
+        @return: it.
+        """
+        client, server = carrierPair()
+        self.carriers.append((client, server))
+        server.protocol = self.factory.buildProtocol(_CLIENT)
+        client.protocol = protocol
+        server.protocol.makeConnection(server)
+        protocol.makeConnection(client)
+        return protocol
+
+    def connectRaw(self) -> RawPeer:
+        """
+        @return: a client that speaks bytes.
+        """
+        peer = RawPeer(self)
+        self.join(peer)
+        return peer
+
+    def flush(self, most: int = 1 << 30) -> None:
+        """
+        Let bytes move until none can.
+
+        @param most: how many to move at a time, C{1} for the worst of networks.
+        """
+        moved = True
+        while moved:
+            moved = False
+            for pair in list(self.carriers):
+                for carrier in pair:
+                    moved = carrier.moveOn(most) or moved
+
+
+class RawPeer:
+    """
+    A peer that sends what it is told to.
+
+    @ivar received: what came, all of it.
+    @ivar lost: why the connection was lost, or C{None}.
+    """
+
+    def __init__(self, server: MemoryServer) -> None:
+        self._server = server
+        self.received = b""
+        self.lost: Failure | None = None
+        self.transport: Any = None
+
+    def makeConnection(self, transport: Any) -> None:
+        """
+        See L{IProtocol.makeConnection
+        <twisted.internet.interfaces.IProtocol.makeConnection>}.
+        """
+        self.transport = transport
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Keep what came.
+        """
+        self.received += data
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        Note the end.
+        """
+        self.lost = reason
+
+    def send(self, data: bytes, most: int = 1 << 30) -> None:
+        """
+        Send bytes, and let them and what they cause move.
+
+        @param most: see L{MemoryServer.flush}.
+        """
+        self.transport.write(data)
+        self._server.flush(most)
+
+    def take(self) -> bytes:
+        """
+        @return: what came since the last C{take}.
+        """
+        received, self.received = self.received, b""
+        return received
+
+
+class RecordingReceiver(MessageReceiver):
+    """
+    Writes down what happens to it.
+
+    @ivar messages: the messages, and frames, that came.
+    @ivar reason: why the connection was lost, a L{twisted_ws.ConnectionClosed}; or
+        C{None}.
+    @ivar made: how often C{connectionMade} was called.
+    @ivar losses: how often C{connectionLost} was called.
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[Any] = []
+        self.reason: Any = None
+        self.made = 0
+        self.losses = 0
+
+    def connectionMade(self) -> None:
+        """
+        Count it.
+        """
+        self.made += 1
+
+    def messageReceived(self, message: Any) -> None:
+        """
+        Keep it.
+        """
+        self.messages.append(message)
+
+    def frameReceived(self, frame: Any) -> None:
+        """
+        Keep it.
+        """
+        self.messages.append(frame)
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        """
+        Keep it.
+        """
+        self.losses += 1
+        self.reason = reason and reason.value
