@@ -7,7 +7,7 @@ WebSockets (RFC 6455) for Twisted: servers, clients, and C{twistd websocket}.
 
 from ._wire.closing import Close, CloseCode
 from ._wire.cookies import Cookie
-from ._wire.framer import Frame, Opcode
+from ._wire.frames import Frame, Opcode
 from .client import WebSocketClient, connect
 from .config import ClientConfig, ServerConfig
 from .connection import WebSocketConnection

@@ -26,10 +26,8 @@ In every case but the first the carrier is gone and nothing is left in the react
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from hyperlink import URL
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectionDone
@@ -54,6 +52,7 @@ from .config import ClientConfig
 from .connection import WebSocketConnection
 from .errors import ClosedAbruptly
 from .receiver import Inbox
+from .url import Address, parseURL
 
 HeaderItems = Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]]
 
@@ -228,44 +227,6 @@ def _describe(reason: Failure) -> str:
     return reason.getErrorMessage() or repr(reason.value)
 
 
-@dataclass(frozen=True)
-class _Address:
-    """
-    What a URL says.
-    """
-
-    host: str
-    port: int
-    isSecure: bool
-    authority: str
-    target: str
-
-
-def _readURL(text: str) -> _Address:
-    """
-    @raise ValueError: when C{text} is not the URL of a WebSocket (RFC 6455 section
-        3).
-    """
-    url = URL.from_text(text).to_uri()
-    if url.scheme not in ("ws", "wss"):
-        raise ValueError(f"a WebSocket URL begins with ws:// or wss://, not {text!r}")
-    if not url.host:
-        raise ValueError(f"a WebSocket URL names a host, unlike {text!r}")
-    if url.fragment or text.endswith("#"):
-        raise ValueError(f"a WebSocket URL has no fragment, unlike {text!r}")
-    if url.userinfo:
-        raise ValueError("credentials belong into an Authorization header, not a URL")
-    secure = url.scheme == "wss"
-    standard = 443 if secure else 80
-    port = standard if url.port is None else url.port
-    if not 0 < port < 65536:
-        raise ValueError(f"no port can be {port}")
-    host = f"[{url.host}]" if ":" in url.host else url.host
-    authority = host if port == standard else f"{host}:{port}"
-    target = URL(path=url.path, query=url.query, rooted=True).to_uri().to_text()
-    return _Address(url.host, port, secure, authority, target)
-
-
 class WebSocketClient:
     """
     Makes connections::
@@ -325,7 +286,7 @@ class WebSocketClient:
         @raise ValueError: when the URL, a subprotocol, a header or a cookie cannot be
             sent.
         """
-        address = _readURL(url)
+        address = parseURL(url)
         opening = Opening(
             host=address.authority,
             target=address.target,
@@ -366,7 +327,7 @@ class WebSocketClient:
         )
         return _Endpoint(lambda factory: self.connect(url, factory, **asked))  # type: ignore[arg-type]
 
-    def _endpointFor(self, address: _Address) -> IStreamClientEndpoint:
+    def _endpointFor(self, address: Address) -> IStreamClientEndpoint:
         if self._endpoint is not None:
             return self._endpoint
         endpoint = HostnameEndpoint(self._reactor, address.host, address.port)

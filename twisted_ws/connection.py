@@ -9,7 +9,6 @@ below it, a receiver above it, and a clock beside it.
 from __future__ import annotations
 
 import sys
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ._wire.errors import ConnectionNotOpen, ProtocolViolation
-from ._wire.framer import Frame, Framer, Opcode
+from ._wire.framer import Framer
+from ._wire.frames import Frame, Opcode
 from ._wire.state import Action, Event, State
 from .carrier import endSending, isTCP
 from .config import ConnectionConfig
@@ -29,20 +29,10 @@ from .errors import ClosedAbruptly, ClosedCleanly, ConnectionClosed
 from .interfaces import IWebSocketTransport
 from .keepalive import Keepalive
 from .outgoing import OutgoingMessage, SendGate
+from .pings import Pings
 
 if TYPE_CHECKING:
     from .request import WebSocketRequest
-
-
-class _Ping:
-    """
-    A ping that waits for its pong.
-    """
-
-    def __init__(self, payload: bytes, sent: float) -> None:
-        self.payload = payload
-        self.sent = sent
-        self.answered: Deferred[float] = Deferred()
 
 
 def _ignore(*ignored: object) -> None:
@@ -88,8 +78,7 @@ class WebSocketConnection(Framer):
         self._gateRegistered = False
         self._keepalive: Keepalive | None = None
         self._closeTimer: IDelayedCall | None = None
-        self._pings: deque[_Ping] = deque()
-        self._pingCount = 0
+        self._pings = Pings(clock)
         self._owedPong: bytes | None = None
         self._detail = ""
         self._cause: BaseException | None = None
@@ -180,7 +169,7 @@ class WebSocketConnection(Framer):
 
         @raise ConnectionNotOpen: when the connection is closing or closed.
         """
-        if self.state != State.OPEN or self._sending:
+        if self.state != State.OPEN or self._sequence.opcode:
             self._refuseMessage()
         return OutgoingMessage(self.sendFrame, self._gate, opcode)
 
@@ -193,15 +182,12 @@ class WebSocketConnection(Framer):
         if self._ended is not None:
             return fail(self._ended)
         if payload is None:
-            payload = self._pingCount.to_bytes(4, "big")
-            self._pingCount = (self._pingCount + 1) & 0xFFFFFFFF
+            payload = self._pings.newPayload()
         try:
             self.sendFrame(Frame(Opcode.PING, payload))
         except ConnectionNotOpen as error:
             return fail(error)
-        ping = _Ping(payload, self._clock.seconds())
-        self._pings.append(ping)
-        return ping.answered
+        return self._pings.sent(payload)
 
     def pong(self, payload: bytes = b"") -> None:
         """
@@ -288,16 +274,7 @@ class WebSocketConnection(Framer):
             Framer._pinged(self, payload)
 
     def _ponged(self, payload: bytes) -> None:
-        if any(ping.payload == payload for ping in self._pings):
-            # A pong may answer only the latest of several pings: so it answers
-            # those before it too.
-            now = self._clock.seconds()
-            while True:
-                ping = self._pings.popleft()
-                if not ping.answered.called:
-                    ping.answered.callback(now - ping.sent)
-                if ping.payload == payload:
-                    break
+        self._pings.answered(payload)
         if self._pongReceived is not None:
             try:
                 self._pongReceived(payload)
@@ -453,10 +430,7 @@ class WebSocketConnection(Framer):
         self._sink = None
         self._ended = ended = self._explain(reason)
         self._gate.end(ended)
-        pings, self._pings = self._pings, deque()
-        for ping in pings:
-            if not ping.answered.called:
-                ping.answered.errback(ended)
+        self._pings.end(ended)
         try:
             self.receiver.connectionLost(Failure(ended))
         except BaseException:

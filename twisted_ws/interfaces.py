@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
-    from ._wire.framer import Frame
+    from ._wire.frames import Frame
     from .connection import WebSocketConnection
     from .errors import ConnectionClosed
     from .outgoing import OutgoingMessage

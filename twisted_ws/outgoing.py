@@ -25,7 +25,7 @@ from twisted.internet.interfaces import (
 from zope.interface import implementer
 
 from ._wire.errors import IllegalFrame
-from ._wire.framer import Frame, Opcode
+from ._wire.frames import Frame, Opcode
 from .errors import ConnectionClosed
 
 

@@ -24,7 +24,7 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from ._wire.errors import InvalidUpgrade
-from ._wire.handshake import Offer, readHeaders, refusal, standardPhrase
+from ._wire.handshake import Offer, readHeaders, standardPhrase
 from ._wire.headers import readFields, renderHead
 from .carrier import endSending, isSecure
 from .connection import WebSocketConnection

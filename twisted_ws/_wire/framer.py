@@ -24,13 +24,11 @@ keeps to plain attributes.
 
 from __future__ import annotations
 
-import codecs
 import os
 from collections.abc import Callable
-from enum import IntEnum
 from io import BytesIO, StringIO
 from struct import Struct
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 from .closing import Close, packClose, shorten, unpackClose
 from .errors import (
@@ -41,45 +39,20 @@ from .errors import (
     ProtocolViolation,
     TooManyFragments,
 )
+from .frames import (
+    CONTROL,
+    FIN,
+    Frame,
+    Opcode,
+    OutgoingSequence,
+    Settings,
+    Utf8Decoder,
+    asBytes,
+    checkStart,
+)
 from .state import TABLE, Action, Event, State
 
-
-class Opcode(IntEnum):
-    """
-    What a frame is (RFC 6455 section 11.8).
-    """
-
-    CONTINUATION = 0x0
-    TEXT = 0x1
-    BINARY = 0x2
-    CLOSE = 0x8
-    PING = 0x9
-    PONG = 0xA
-
-
-class Frame(NamedTuple):
-    """
-    One frame, unmasked (RFC 6455 section 5.2).
-
-    @ivar opcode: an L{Opcode}.
-    @ivar payload: its bytes; those of a text frame need not end between two
-        characters unless C{fin} is true.
-    @ivar fin: whether it ends its message.
-    @ivar rsv: the reserved bits that are set: an or of L{RSV1}, L{RSV2} and
-        L{RSV3}.
-    """
-
-    opcode: int
-    payload: bytes = b""
-    fin: bool = True
-    rsv: int = 0
-
-
-RSV1, RSV2, RSV3 = 0x40, 0x20, 0x10
-MAX_CONTROL_PAYLOAD = 125
-
-_FIN = 0x80
-_CONTROL = 0x08
+_FIN, _CONTROL = FIN, CONTROL
 _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 _WHOLE_TEXT, _WHOLE_BINARY = _FIN | _TEXT, _FIN | _BINARY
 _OPEN, _DISCARDING = int(State.OPEN), int(State.DISCARDING)
@@ -173,47 +146,6 @@ def encodeFrame(first: int, payload: bytes, masked: bool) -> bytes:
     return header + key + xorMask(payload, key)
 
 
-class Utf8Decoder:
-    """
-    Decodes UTF-8 that comes in pieces and fails at the first byte that no
-    continuation could make good.
-    """
-
-    def __init__(self) -> None:
-        self._tail = b""
-
-    def decode(self, chunk: bytes, final: bool = False) -> str:
-        """
-        @return: the characters that are complete with this chunk.
-        @raise UnicodeDecodeError: when it is not UTF-8, or C{final} and it ends
-            within a character.
-        """
-        if self._tail:
-            chunk = self._tail + chunk
-        text, used = codecs.utf_8_decode(chunk, "strict", final)
-        self._tail = chunk[used:]
-        return text
-
-
-class FramerSettings(Protocol):
-    """
-    The options that a L{Framer} reads; L{twisted_ws.ServerConfig} documents them.
-    """
-
-    @property
-    def maxReceivedFrameSize(self) -> int | None: ...
-    @property
-    def maxReceivedMessageSize(self) -> int | None: ...
-    @property
-    def maxReceivedFragments(self) -> int | None: ...
-    @property
-    def fragmentOutgoingMessages(self) -> bool: ...
-    @property
-    def fragmentationThreshold(self) -> int: ...
-    @property
-    def assembleFragments(self) -> bool: ...
-
-
 def _notConnected(*ignored: object) -> None:
     """
     Stands in for the carrier and the receiver where there is none.
@@ -232,7 +164,7 @@ class Framer:
         C{None} before any.
     """
 
-    def __init__(self, isServer: bool, settings: FramerSettings) -> None:
+    def __init__(self, isServer: bool, settings: Settings) -> None:
         self.state: int = State.OPEN
         self.bytesReceived = 0
         self.closeSent: Close | None = None
@@ -275,8 +207,7 @@ class Framer:
         self._missing = 0  # payload bytes of that frame still to come
         self._key = b""  # its mask, turned to the next byte
 
-        self._sending = 0  # opcode of the message being sent frame by frame
-        self._sentText: Utf8Decoder | None = None
+        self._sequence = OutgoingSequence()
 
     # Receiving
 
@@ -323,7 +254,7 @@ class Framer:
                     )
                 whole = self._whole and (first == _WHOLE_TEXT or first == _WHOLE_BINARY)
                 if not whole:
-                    self._checkStart(first, length)
+                    checkStart(first, length, self._opcode != 0)
                 if length > 125:
                     extra = 2 if length == 126 else 8
                     if start + extra > end:
@@ -386,28 +317,6 @@ class Framer:
         """
         self._buffer = self._buffer[self._kept :] + data
         self._kept = 0
-
-    def _checkStart(self, first: int, length: int) -> None:
-        """
-        Judge what the first two bytes of a frame tell (RFC 6455 sections 5.2,
-        5.4 and 5.5).
-        """
-        opcode = first & 0x0F
-        if first & (RSV1 | RSV2 | RSV3):
-            raise ProtocolViolation("a reserved bit that no extension claimed")
-        if opcode & _CONTROL:
-            if opcode > _PONG:
-                raise ProtocolViolation(f"an unknown opcode: {opcode}")
-            if not first & _FIN:
-                raise ProtocolViolation("a fragmented control frame")
-            if length > MAX_CONTROL_PAYLOAD:
-                raise ProtocolViolation("a control frame of more than 125 bytes")
-        elif opcode > _BINARY:
-            raise ProtocolViolation(f"an unknown opcode: {opcode}")
-        elif opcode and self._opcode:
-            raise ProtocolViolation("a new message within a fragmented one")
-        elif not opcode and not self._opcode:
-            raise ProtocolViolation("a continuation of nothing")
 
     def _checkSize(self, first: int, length: int) -> None:
         """
@@ -549,13 +458,13 @@ class Framer:
         @raise UnicodeEncodeError: for text with lone surrogates.
         @raise TypeError: for anything else.
         """
-        if self.state != _OPEN or self._sending:
+        if self.state != _OPEN or self._sequence.opcode:
             self._refuseMessage()
         if isinstance(message, str):
             payload = message.encode("utf-8")
             first = _WHOLE_TEXT
         else:
-            payload = message if isinstance(message, bytes) else _asBytes(message)
+            payload = message if isinstance(message, bytes) else asBytes(message)
             first = _WHOLE_BINARY
         if len(payload) > self._fragmentAbove:
             self._write(self._encodeFragments(first, payload))
@@ -586,46 +495,17 @@ class Framer:
             continuation of nothing, a message within a message, text that is
             not UTF-8.
         """
-        opcode, payload, fin, rsv = frame
-        if opcode == _CLOSE and fin and not rsv:
+        if frame.opcode == _CLOSE and frame.fin and not frame.rsv:
             try:
-                self.close(*unpackClose(payload))
+                self.close(*unpackClose(frame.payload))
             except ProtocolViolation as violation:
                 raise IllegalFrame(str(violation)) from None
             return
         if self.state != _OPEN:
             self._refuseMessage()
-        if rsv:
-            raise IllegalFrame("a reserved bit that no extension claimed")
-        if opcode & _CONTROL:
-            if opcode not in (_PING, _PONG) or not fin:
-                raise IllegalFrame(f"no control frame can be {frame!r}")
-            if len(payload) > MAX_CONTROL_PAYLOAD:
-                raise IllegalFrame(f"{len(payload)} bytes in a control frame, over 125")
-        else:
-            self._checkSequence(opcode, payload, fin)
-        first = opcode | (_FIN if fin else 0)
-        self._write(encodeFrame(first, payload, self._masksSent))
-
-    def _checkSequence(self, opcode: int, payload: bytes, fin: bool) -> None:
-        """
-        Judge a data frame that the application sends, and remember where in
-        its message we are.
-        """
-        if opcode not in (0, _TEXT, _BINARY):
-            raise IllegalFrame(f"unknown opcode {opcode}")
-        if opcode and self._sending:
-            raise IllegalFrame("a new message within one that is not finished")
-        if not opcode and not self._sending:
-            raise IllegalFrame("a continuation of nothing")
-        decoder = Utf8Decoder() if opcode == _TEXT else self._sentText
-        if decoder is not None:
-            try:
-                decoder.decode(payload, fin)
-            except UnicodeDecodeError as error:
-                raise IllegalFrame(f"text that is not UTF-8: {error}") from None
-        self._sending = 0 if fin else opcode or self._sending
-        self._sentText = None if fin else decoder
+        self._sequence.check(frame)
+        first = frame.opcode | (_FIN if frame.fin else 0)
+        self._write(encodeFrame(first, frame.payload, self._masksSent))
 
     def _refuseMessage(self) -> None:
         if self.state != _OPEN:
@@ -715,15 +595,3 @@ class Framer:
         The receiver raised; called while that exception is handled.
         """
         self._fail(1011, "internal error")
-
-
-def _asBytes(message: object) -> bytes:
-    """
-    @raise TypeError: when it is neither text nor a buffer.
-    """
-    try:
-        return bytes(memoryview(message))  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(
-            f"a message is str, bytes or a buffer, not {type(message).__name__}"
-        ) from None

@@ -1,0 +1,52 @@
+"""
+What is in the distribution; the tools are configured in pyproject.toml.
+"""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+source = (here / "twisted_ws" / "__init__.py").read_text()
+found = re.search(r'^__version__ = "(.+)"$', source, re.MULTILINE)
+assert found is not None
+
+# What an interoperability test needs; each is skipped without its peer.
+interop = ["websockets>=13", "aiohttp>=3.9"]
+test = ["hypothesis>=6.100", "trustme>=1.1", *interop]
+
+setup(
+    name="twisted-ws",
+    version=found.group(1),
+    description="WebSockets for Twisted: servers, clients, and twistd websocket",
+    long_description=(here / "README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    # An editable install is a plain path entry only with a package_dir; without one
+    # its import hook hides twisted/plugins from twistd.
+    package_dir={"": "."},
+    # find_packages would skip twisted/, which rightly has no __init__.py.
+    packages=[*find_packages(include=["twisted_ws*"]), "twisted.plugins"],
+    package_data={"twisted_ws": ["py.typed", "demo/*.html"]},
+    zip_safe=False,
+    install_requires=["Twisted>=24.7", "pyOpenSSL>=21", "service-identity>=18.1"],
+    extras_require={
+        "test": test,
+        "dev": [*test, "coverage", "mypy>=1.11", "mypy-zope>=1.0", "ruff>=0.6"],
+    },
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Framework :: Twisted",
+        "Intended Audience :: Developers",
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Internet :: WWW/HTTP",
+        "Typing :: Typed",
+    ],
+)
