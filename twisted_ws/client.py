@@ -26,6 +26,7 @@ In every case but the first the carrier is gone and nothing is left in the react
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -37,9 +38,8 @@ from twisted.internet.interfaces import (
     IReactorTime,
     IStreamClientEndpoint,
 )
-from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import Factory
 from twisted.internet.ssl import optionsForClientTLS
-from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -51,6 +51,7 @@ from .application import receiverFactory
 from .config import ClientConfig
 from .connection import WebSocketConnection
 from .errors import ClosedAbruptly
+from .head import HeadReceiver
 from .receiver import Inbox
 from .url import Address, parseURL
 
@@ -62,7 +63,7 @@ Interim responses (status 1xx) that a server may send before its answer.
 """
 
 
-class WebSocketClientProtocol(LineReceiver):
+class WebSocketClientProtocol(HeadReceiver):
     """
     The bytes of one connection to a server: lines until the head of its response is
     complete, raw from then on.
@@ -70,7 +71,6 @@ class WebSocketClientProtocol(LineReceiver):
     @ivar opened: fires with the receiver once the WebSocket is open.
     """
 
-    delimiter = b"\r\n"
     transport: Any
 
     def __init__(
@@ -80,18 +80,15 @@ class WebSocketClientProtocol(LineReceiver):
         clock: IReactorTime,
         makeReceiver: Callable[[IAddress], Any],
     ) -> None:
-        self.MAX_LENGTH = config.maxHeaderLine
+        HeadReceiver.__init__(self, config)
         self.opened: Deferred[Any] = Deferred(self._cancelled)
         self._opening = opening
         self._config = config
         self._clock = clock
         self._makeReceiver = makeReceiver
-        self._head: list[bytes] = []
-        self._headSize = 0
         self._interim = 0
         self._response: Response | None = None
         self._body: Body | None = None
-        self._connection: WebSocketConnection | None = None
 
     def connectionMade(self) -> None:
         """
@@ -99,34 +96,22 @@ class WebSocketClientProtocol(LineReceiver):
         """
         self.transport.write(self._opening.render())
 
-    def lineReceived(self, line: bytes) -> None:
+    def headTooLong(self, reason: str, option: str) -> None:
         """
-        Collect the head; at its empty line, read it.
+        See L{HeadReceiver.headTooLong}.
         """
-        if line:
-            self._headSize += len(line) + 2
-            self._head.append(line)
-            if self._headSize > self._config.maxHeaderSize:
-                self._fail(InvalidUpgrade("a response head over maxHeaderSize"))
-            elif len(self._head) > self._config.maxHeaderLines + 1:
-                self._fail(InvalidUpgrade("a response head over maxHeaderLines"))
-            return
-        if not self._head:
-            self._fail(InvalidUpgrade("a response without a status line"))
-            return
-        head, self._head = self._head, []
+        self._fail(InvalidUpgrade(f"{reason} (option: {option})"))
+
+    def headReceived(self, lines: list[bytes]) -> None:
+        """
+        See L{HeadReceiver.headReceived}.
+        """
         try:
-            self._headReceived(readResponse(head))
+            self._responseReceived(readResponse(lines))
         except InvalidUpgrade as error:
             self._fail(error)
 
-    def lineLengthExceeded(self, line: bytes) -> None:
-        """
-        A line of the head is too long.
-        """
-        self._fail(InvalidUpgrade("a response line over maxHeaderLine"))
-
-    def _headReceived(self, response: Response) -> None:
+    def _responseReceived(self, response: Response) -> None:
         """
         @raise InvalidUpgrade: when the response breaks the rules.
         """
@@ -159,10 +144,7 @@ class WebSocketClientProtocol(LineReceiver):
             self._fail(ClosedAbruptly("the factory made no receiver"))
             return
         connection = WebSocketConnection(self._config, self._clock, protocol)
-        self._connection = connection
-        # From here on the transport calls the connection: nothing of LineReceiver
-        # stands on the way of a message.
-        self.dataReceived = connection.dataReceived  # type: ignore[method-assign]
+        self.handOver(connection)
         connection.connect(self.transport, receiver)
         self._fire(receiver)
 
@@ -199,32 +181,20 @@ class WebSocketClientProtocol(LineReceiver):
         self._body = None
         self.transport.abortConnection()
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
+    def carrierLost(self, reason: Failure) -> None:
         """
-        The carrier is gone: tell whose it was.
+        See L{HeadReceiver.carrierLost}.
         """
-        self.__dict__.pop("dataReceived", None)
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.connectionLost(reason)
-        elif self._body is not None:
+        if self._body is not None:
             # A body without a length ends with the carrier.
             self._rejected()
-        else:
-            lost = ClosedAbruptly(
-                "the connection was lost before the handshake was complete"
-                + (
-                    f": {_describe(reason)}"
-                    if reason.type is not ConnectionDone
-                    else ""
-                )
-            )
-            lost.__cause__ = reason.value
-            self._fire(Failure(lost))
-
-
-def _describe(reason: Failure) -> str:
-    return reason.getErrorMessage() or repr(reason.value)
+            return
+        detail = "the connection was lost before the handshake was complete"
+        if not reason.check(ConnectionDone):
+            detail += f": {reason.getErrorMessage()}"
+        lost = ClosedAbruptly(detail)
+        lost.__cause__ = reason.value
+        self._fire(Failure(lost))
 
 
 class WebSocketClient:
@@ -301,9 +271,9 @@ class WebSocketClient:
             lambda: WebSocketClientProtocol(opening, self.config, self._reactor, make)
         )
         factory.noisy = False
-        attempt = self._endpointFor(address).connect(factory)
-        opened: Deferred[Any] = attempt.addCallback(lambda protocol: protocol.opened)
-        return opened.addTimeout(self.config.handshakeTimeout, self._reactor)
+        attempt: Deferred[Any] = self._endpointFor(address).connect(factory)
+        attempt.addCallback(lambda protocol: protocol.opened)
+        return attempt.addTimeout(self.config.handshakeTimeout, self._reactor)
 
     def endpoint(
         self,
@@ -322,10 +292,16 @@ class WebSocketClient:
 
         @return: an L{IStreamClientEndpoint}; the parameters are those of C{connect}.
         """
-        asked = dict(
-            protocols=tuple(protocols), origin=origin, headers=headers, cookies=cookies
+        return _Endpoint(
+            partial(
+                self.connect,
+                url,
+                protocols=tuple(protocols),
+                origin=origin,
+                headers=headers,
+                cookies=cookies,
+            )
         )
-        return _Endpoint(lambda factory: self.connect(url, factory, **asked))  # type: ignore[arg-type]
 
     def _endpointFor(self, address: Address) -> IStreamClientEndpoint:
         if self._endpoint is not None:

@@ -89,7 +89,7 @@ class ConnectionConfig:
         1 << 20, "Payload bytes of one received message."
     )
     maxReceivedFragments: int | None = _limit(4096, "Frames of one received message.")
-    assembleFragments: bool = _flag(True, "Deliver whole messages, not frames.")
+    assembleFragments: bool = _flag(True, "Put the fragments of a message together.")
     fragmentOutgoingMessages: bool = _flag(
         True, "Send long messages in several frames."
     )
@@ -100,7 +100,7 @@ class ConnectionConfig:
         10.0, "Seconds that the peer has to answer it."
     )
     dropConnectionOnKeepaliveTimeout: bool = _flag(
-        True, "Drop a peer that does not answer."
+        True, "Drop a peer that does not answer it."
     )
     useNativeKeepalive: bool = _flag(False, "Use TCP keepalive instead of pings.")
     closeTimeout: float = _duration(5.0, "Seconds that closing may take.")

@@ -356,6 +356,7 @@ class WebSocketConnection(Framer):
         # A carrier that is not read from hides the peer's Close frame, and its
         # leaving.
         self._carrier.resumeProducing()
+        Framer._closing(self)
 
     def _discarding(self) -> None:
         self._leaveOpen()

@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import (
     IConsumer,
     IDelayedCall,
-    IPullProducer,
+    IProducer,
     IPushProducer,
     IReactorTime,
 )
@@ -212,9 +212,7 @@ class OutgoingMessage:
         self._sendFrame(Frame(0 if self._begun else opcode, payload, fin))
         self._begun = True
 
-    def registerProducer(
-        self, producer: IPushProducer | IPullProducer, streaming: bool
-    ) -> None:
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """
         See L{IConsumer.registerProducer}.
         """

@@ -8,13 +8,12 @@ A server on a port of its own: L{WebSocketFactory} and L{WebSocketProtocol}.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IAddress, IReactorTime
-from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import Factory
 from twisted.logger import Logger
-from twisted.protocols.basic import LineReceiver
 from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -26,12 +25,13 @@ from .application import Application, checkApplication, run
 from .carrier import endSending, isSecure
 from .config import ServerConfig
 from .connection import WebSocketConnection
+from .head import HeadReceiver
 from .interfaces import IUpgrader
 from .request import WebSocketRequest
 
 
 @implementer(IUpgrader)
-class WebSocketProtocol(LineReceiver, TimeoutMixin):
+class WebSocketProtocol(HeadReceiver, TimeoutMixin):
     """
     The bytes of one connection to a port: lines until the handshake's head is
     complete, raw from then on.  While the request is undecided the carrier is not
@@ -42,20 +42,21 @@ class WebSocketProtocol(LineReceiver, TimeoutMixin):
     L{MessageReceiver<twisted_ws.MessageReceiver>}.
     """
 
-    delimiter = b"\r\n"
     factory: WebSocketFactory
     transport: Any
     _log = Logger()
 
+    if TYPE_CHECKING:  # Twisted does not annotate it
+
+        def setTimeout(self, period: float | None) -> None: ...
+
     def __init__(self, factory: WebSocketFactory) -> None:
+        HeadReceiver.__init__(self, factory.config)
         self.factory = factory
         self.clock = factory.clock
-        self.callLater = factory.clock.callLater
-        self.MAX_LENGTH = factory.config.maxHeaderLine
-        self._head: list[bytes] = []
-        self._headSize = 0
+        # TimeoutMixin's way to be given a clock.
+        self.callLater = factory.clock.callLater  # type: ignore[method-assign,assignment]
         self._request: WebSocketRequest | None = None
-        self._connection: WebSocketConnection | None = None
         self._early: list[bytes] = []
         self._refused = False
 
@@ -67,43 +68,26 @@ class WebSocketProtocol(LineReceiver, TimeoutMixin):
         """
         self.setTimeout(self.factory.config.handshakeTimeout)
 
-    def lineReceived(self, line: bytes) -> None:
+    def headTooLong(self, reason: str, option: str) -> None:
         """
-        Collect the head; at its empty line, read it.
+        See L{HeadReceiver.headTooLong}.
         """
-        config = self.factory.config
-        self._headSize += len(line) + 2
-        if not line and self._head:
-            self.setRawMode()
-            self._headReceived()
-        elif not line and self._headSize == 2:
+        self._refuse(431 if self._head else 414, reason, option)
+
+    def headReceived(self, lines: list[bytes]) -> None:
+        """
+        See L{HeadReceiver.headReceived}.
+        """
+        if not lines and self._headSize == 2:
             # One empty line before a request is to be ignored (RFC 9112 section
             # 2.2).
-            pass
-        elif self._headSize > config.maxHeaderSize:
-            self._refuse(431, "the head is too long", "maxHeaderSize")
-        elif len(self._head) > config.maxHeaderLines:
-            self._refuse(431, "too many header lines", "maxHeaderLines")
-        elif not line:
-            self._refuse(400, "a malformed request line")
-        else:
-            self._head.append(line)
-
-    def lineLengthExceeded(self, line: bytes) -> None:
-        """
-        A line of the head is too long.
-        """
-        status = 431 if self._head else 414
-        self._refuse(status, "a line of the head is too long", "maxHeaderLine")
-
-    def _headReceived(self) -> None:
+            return
+        self.setRawMode()
         try:
-            offer = readRequest(self._head)
+            offer = readRequest(lines)
         except InvalidUpgrade as error:
             self._refuse(error.status, str(error), headers=error.headers)
             return
-        finally:
-            self._head = []
         transport = self.transport
         self._request = WebSocketRequest(
             offer,
@@ -146,10 +130,7 @@ class WebSocketProtocol(LineReceiver, TimeoutMixin):
         self.setTimeout(None)
         self._request = None
         self.transport.write(renderHead(b"HTTP/1.1 101 Switching Protocols", headers))
-        self._connection = connection
-        # From here on the transport calls the connection: nothing of LineReceiver
-        # stands on the way of a message.
-        self.dataReceived = connection.dataReceived  # type: ignore[method-assign]
+        self.handOver(connection)
         self.factory.connectionAccepted(connection)
         connection.connect(self.transport, receiver)
         if self._early:
@@ -207,17 +188,13 @@ class WebSocketProtocol(LineReceiver, TimeoutMixin):
         else:
             self.transport.abortConnection()
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
+    def carrierLost(self, reason: Failure) -> None:
         """
-        The carrier is gone: tell whose it was.
+        See L{HeadReceiver.carrierLost}.
         """
         self.setTimeout(None)
-        self.__dict__.pop("dataReceived", None)
         request, self._request = self._request, None
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.connectionLost(reason)
-        elif request is not None:
+        if request is not None:
             request.abandon()
 
 
@@ -259,7 +236,7 @@ class WebSocketFactory(Factory):
         self.pendingRequests: set[WebSocketRequest] = set()
         self._closing = False
 
-    def buildProtocol(self, addr: IAddress | None) -> WebSocketProtocol:
+    def buildProtocol(self, addr: IAddress | None) -> Any:
         """
         See L{IProtocolFactory.buildProtocol
         <twisted.internet.interfaces.IProtocolFactory.buildProtocol>}.
@@ -324,4 +301,4 @@ class WebSocketFactory(Factory):
         C{closeAllConnections}.
         """
         self._closing = False
-        Factory.doStart(self)
+        super().doStart()  # type: ignore[no-untyped-call]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.interfaces import (
     IListeningPort,
     IProtocolFactory,
@@ -60,19 +60,27 @@ class WebSocketService(Service):
             its port is in use; those that listen already are stopped again.
         """
         Service.privilegedStartService(self)
-        failures: list[Failure] = []
         for endpoint in self._endpoints:
             listening: Deferred[Any] = endpoint.listen(self._site)
-            listening.addErrback(failures.append)
             self._ports.append(listening)
+            failures: list[Failure] = []
+            listening.addCallbacks(self._listens, failures.append)
             if failures:
                 self._stopListening()
                 failures[0].raiseException()
-            listening.addCallback(self._listens)
+            listening.addCallback(self._reportFailure, failures)
 
-    def _listens(self, port: Any) -> Any:
-        if port is not None:
-            self._log.info("WebSockets at {address}", address=port.getHost())
+    def _listens(self, port: IListeningPort) -> IListeningPort:
+        self._log.info("WebSockets at {address}", address=port.getHost())
+        return port
+
+    def _reportFailure(self, port: Any, failures: list[Failure]) -> Any:
+        """
+        An endpoint may also fail later, with nobody to raise it to.
+        """
+        for failure in failures:
+            if not failure.check(CancelledError):
+                self._log.failure("cannot listen", failure)
         return port
 
     def startService(self) -> None:
@@ -85,16 +93,12 @@ class WebSocketService(Service):
 
     def _stopListening(self) -> Deferred[Any]:
         ports, self._ports = self._ports, []
-        stopped = []
         for port in ports:
-            port.addCallback(lambda port: port and port.stopListening())
-            port.addErrback(self._failedToListen)
             port.cancel()
-            stopped.append(port)
-        return DeferredList(stopped)
-
-    def _failedToListen(self, failure: Failure) -> None:
-        self._log.debug("was not listening: {failure}", failure=failure.value)
+            port.addCallback(
+                lambda port: None if port is None else port.stopListening()
+            )
+        return DeferredList(ports)
 
     def stopService(self) -> Deferred[Any]:
         """

@@ -18,21 +18,19 @@ looked at twice.  Rules that the first two bytes decide are judged on the first
 two bytes, sizes as soon as the length is known: a frame that is not allowed is
 never buffered.
 
-This file is also meant to be compiled as it stands; so it names its types and
-keeps to plain attributes.
+This file is also meant to be compiled as it stands; so it names its types and keeps
+to plain attributes.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from io import BytesIO, StringIO
 from struct import Struct
 from typing import Any
 
-from .closing import Close, packClose, shorten, unpackClose
+from .closing import unpackClose
 from .errors import (
-    ConnectionNotOpen,
     IllegalFrame,
     InvalidPayload,
     PayloadTooBig,
@@ -50,79 +48,20 @@ from .frames import (
     asBytes,
     checkStart,
 )
-from .state import TABLE, Action, Event, State
+from .life import Life
+from .masks import maskKeys, xorMask
+from .state import State
 
 _FIN, _CONTROL = FIN, CONTROL
 _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 _WHOLE_TEXT, _WHOLE_BINARY = _FIN | _TEXT, _FIN | _BINARY
+_WHOLE = (_WHOLE_TEXT, _WHOLE_BINARY)
 _OPEN, _DISCARDING = int(State.OPEN), int(State.DISCARDING)
 _UNLIMITED = 1 << 63
 
 _HEADER = Struct("!BB").pack
 _HEADER16 = Struct("!BBH").pack
 _HEADER64 = Struct("!BBQ").pack
-
-_BLOCK = 16384
-"""
-Bytes that are masked at a time: the working set of one block stays in a
-processor's nearest caches.
-"""
-
-
-def xorMask(payload: bytes, key: bytes) -> bytes:
-    """
-    Mask or unmask a payload of any size with a key of four bytes (RFC 6455
-    section 5.3), in linear time.
-    """
-    size = len(payload)
-    if size <= _BLOCK:
-        pattern = (key * ((size + 3) >> 2))[:size]
-        mixed = int.from_bytes(payload, "little") ^ int.from_bytes(pattern, "little")
-        return mixed.to_bytes(size, "little")
-    whole = size - size % _BLOCK
-    pad = int.from_bytes(key * (_BLOCK >> 2), "little")
-    blocks = [
-        (int.from_bytes(payload[at : at + _BLOCK], "little") ^ pad).to_bytes(
-            _BLOCK, "little"
-        )
-        for at in range(0, whole, _BLOCK)
-    ]
-    blocks.append(xorMask(payload[whole:], key))
-    return b"".join(blocks)
-
-
-class _MaskKeys:
-    """
-    Unpredictable mask keys (RFC 6455 section 10.3), read from the system's
-    source a page at a time.
-    """
-
-    def __init__(self) -> None:
-        self.forget()
-
-    def forget(self) -> None:
-        """
-        Drop what was read and not yet used; a child process must, or it would
-        repeat its parent's keys.
-        """
-        self._pool = b""
-        self._used = 0
-
-    def take(self) -> bytes:
-        """
-        @return: four bytes, never given out before.
-        """
-        used = self._used
-        if used == len(self._pool):
-            self._pool = os.urandom(4096)
-            used = 0
-        self._used = used + 4
-        return self._pool[used : used + 4]
-
-
-_maskKeys = _MaskKeys()
-if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-    os.register_at_fork(after_in_child=_maskKeys.forget)
 
 
 def encodeFrame(first: int, payload: bytes, masked: bool) -> bytes:
@@ -142,7 +81,7 @@ def encodeFrame(first: int, payload: bytes, masked: bool) -> bytes:
         header = _HEADER64(first, bit | 127, size)
     if not masked:
         return header + payload
-    key = _maskKeys.take()
+    key = maskKeys.take()
     return header + key + xorMask(payload, key)
 
 
@@ -152,24 +91,16 @@ def _notConnected(*ignored: object) -> None:
     """
 
 
-class Framer:
+class Framer(Life):
     """
     One side of a WebSocket after its handshake.
 
-    @ivar state: a L{State}.
     @ivar bytesReceived: bytes taken in so far, headers included.
-    @ivar closeSent: the L{Close} we sent, or C{None}.
-    @ivar closeReceived: the L{Close} the peer sent, or C{None}.
-    @ivar closeBegunBy: C{"us"} or C{"peer"}, by whose Close frame came first, or
-        C{None} before any.
     """
 
     def __init__(self, isServer: bool, settings: Settings) -> None:
-        self.state: int = State.OPEN
+        Life.__init__(self)
         self.bytesReceived = 0
-        self.closeSent: Close | None = None
-        self.closeReceived: Close | None = None
-        self.closeBegunBy: str | None = None
 
         self._write: Callable[[bytes], object] = _notConnected
         self._deliver: Callable[[Any], object] = _notConnected
@@ -195,7 +126,6 @@ class Framer:
         self._kept = 0  # where in it that begins
         self._busy = False  # the loop is running
         self._paused = False  # the application wants nothing for now
-        self._halted = False  # the loop must stop: paused, or discarding
 
         self._opcode = 0  # of the message being received, 0 between messages
         self._whole = self._assembling  # the next frame may be a whole message
@@ -252,7 +182,7 @@ class Framer:
                         if self._maskBit
                         else "a frame that is masked"
                     )
-                whole = self._whole and (first == _WHOLE_TEXT or first == _WHOLE_BINARY)
+                whole = self._whole and first in _WHOLE
                 if not whole:
                     checkStart(first, length, self._opcode != 0)
                 if length > 125:
@@ -416,12 +346,7 @@ class Framer:
         elif opcode == _PONG:
             self._ponged(payload)
         elif opcode == _CLOSE:
-            close = unpackClose(payload)
-            self.closeReceived = close
-            self.closeBegunBy = self.closeBegunBy or "peer"
-            if self._happened(Event.CLOSE_RECEIVED) is Action.ECHO_CLOSE:
-                self._sendClose(Close(close.code))
-            self._discarding()
+            self._peerCloses(unpackClose(payload))
         else:
             raise AssertionError(f"opcode {opcode} was not refused")
 
@@ -509,56 +434,18 @@ class Framer:
 
     def _refuseMessage(self) -> None:
         if self.state != _OPEN:
-            raise ConnectionNotOpen(
-                f"the connection is {State(self.state).name.lower()}"
-            )
+            raise self._refuse()
         raise IllegalFrame("a message is being sent piece by piece; finish it first")
 
-    # Closing
+    def _writeClose(self, payload: bytes) -> None:
+        self._write(encodeFrame(_FIN | _CLOSE, payload, self._masksSent))
 
-    def close(self, code: int = 1000, reason: str = "") -> None:
-        """
-        Send a Close frame and wait, at most C{closeTimeout} seconds, for the
-        peer's; then the connection ends.  Does nothing when it is closing
-        already.
-
-        @raise IllegalFrame: when C{code} must not be sent (RFC 6455 section
-            7.4) or C{reason} has more than 123 bytes of UTF-8.
-        """
-        close = Close(code, reason)
-        packClose(close)
-        if self._happened(Event.CLOSE) is Action.SEND_CLOSE:
-            self._sendClose(close)
-            self._closing()
-            if self._paused:
-                self._deliver = _notConnected
-                self._resumeReceipt()
-
-    def _fail(self, code: int, reason: str) -> None:
-        """
-        Fail the connection (RFC 6455 section 7.1.7): say why, listen no more.
-        """
-        action = self._happened(Event.FAILURE)
-        if action is Action.SEND_CLOSE:
-            self._sendClose(Close(code, shorten(reason)))
-        if action is not Action.NOTHING:
-            self._discarding()
-
-    def _sendClose(self, close: Close) -> None:
-        self.closeSent = close
-        self.closeBegunBy = self.closeBegunBy or "us"
-        self._write(encodeFrame(_FIN | _CLOSE, packClose(close), self._masksSent))
-
-    def _happened(self, event: Event) -> Action:
-        """
-        Move through the table.
-
-        @return: what is to be done.
-        """
-        action, self.state = TABLE[event][self.state]
-        if self.state >= _DISCARDING:
-            self._halted = True
-        return action
+    def _closing(self) -> None:
+        if self._paused:
+            # The peer's Close frame must be found, and the application asked for
+            # nothing more: so what comes before it is dropped.
+            self._deliver = _notConnected
+            self._resumeReceipt()
 
     # What happens seldom, for the connection to override
 
@@ -572,16 +459,6 @@ class Framer:
     def _ponged(self, payload: bytes) -> None:
         """
         A pong came.
-        """
-
-    def _closing(self) -> None:
-        """
-        We sent a Close frame and wait for the peer's.
-        """
-
-    def _discarding(self) -> None:
-        """
-        Nothing that arrives counts any more.
         """
 
     def _violated(self, violation: ProtocolViolation) -> None:

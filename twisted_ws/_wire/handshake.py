@@ -92,7 +92,7 @@ def readRequest(lines: Sequence[bytes]) -> Offer:
     @param lines: the request line and the header lines, without line ends.
     @raise InvalidUpgrade: with the HTTP status that answers it.
     """
-    parts = lines[0].split(b" ")
+    parts = lines[0].split(b" ") if lines else []
     if len(parts) != 3 or not isToken(parts[0]):
         raise InvalidUpgrade("a malformed request line")
     method, target, version = parts
@@ -216,7 +216,9 @@ def acceptHash(key: str) -> bytes:
 
 
 def acceptance(
-    offer: Offer, protocol: str | None, extra: Iterable[tuple[bytes, bytes]] = ()
+    offer: Offer,
+    protocol: str | None,
+    extra: Iterable[tuple[str | bytes, str | bytes]] = (),
 ) -> list[tuple[bytes, bytes]]:
     """
     Make the header fields of the response that accepts C{offer}.

@@ -42,7 +42,7 @@ class Headers:
     def __len__(self) -> int:
         return len(self._pairs)
 
-    def __contains__(self, name: str | bytes) -> bool:
+    def __contains__(self, name: str) -> bool:
         return bool(self.getAll(name))
 
     def __repr__(self) -> str:

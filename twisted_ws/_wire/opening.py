@@ -153,7 +153,7 @@ def readResponse(lines: Sequence[bytes]) -> Response:
     @param lines: the status line and the header lines, without line ends.
     @raise InvalidUpgrade: when it is malformed.
     """
-    found = _STATUS_LINE.fullmatch(lines[0])
+    found = _STATUS_LINE.fullmatch(lines[0]) if lines else None
     if found is None:
         raise InvalidUpgrade("a malformed status line")
     minor, status, reason = found.groups()
@@ -200,7 +200,7 @@ def _joinChunks(raw: bytes) -> bytes:
     """
     Decode as much of a chunked body as is well formed (RFC 9112 section 7.1).
     """
-    chunks = []
+    chunks: list[bytes] = []
     at = 0
     while True:
         end = raw.find(b"\r\n", at)

@@ -1,0 +1,134 @@
+# Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
+
+"""
+The peer C{aiohttp}; see C{common.py}.
+"""
+
+import asyncio
+
+from aiohttp import ClientSession, WSMsgType, WSServerHandshakeError, web
+from common import (
+    REFUSAL,
+    SPOKEN,
+    Program,
+    clientContext,
+    describe,
+    emit,
+    message,
+    readTarget,
+)
+
+
+class Link:
+    """
+    A connection.
+    """
+
+    def __init__(self, number, socket):
+        self.number = number
+        self.socket = socket
+        self.closing = None
+
+    async def send(self, message):
+        if isinstance(message, str):
+            await self.socket.send_str(message)
+        else:
+            await self.socket.send_bytes(message)
+
+    async def sendFragments(self, kind, pieces):
+        raise NotImplementedError("aiohttp sends no fragments")
+
+    async def ping(self, payload):
+        await self.socket.ping(payload)
+
+    async def close(self, code, reason):
+        self.closing = asyncio.ensure_future(
+            self.socket.close(code=code, message=reason.encode())
+        )
+        await self.closing
+
+    async def receive(self):
+        """
+        Tell of what comes, to the end.
+        """
+        code, reason = 1006, ""
+        while True:
+            received = await self.socket.receive()
+            if received.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                emit(id=self.number, **describe(received.data))
+            elif received.type is WSMsgType.PING:
+                await self.socket.pong(received.data)
+            elif received.type is WSMsgType.PONG:
+                emit("pong", id=self.number, payload=bytes(received.data).decode())
+            elif received.type is WSMsgType.CLOSE:
+                code, reason = received.data, received.extra
+                break
+            else:
+                if self.closing is not None:
+                    await self.closing
+                code = self.socket.close_code
+                break
+        emit("close", id=self.number, code=code, reason=reason)
+
+
+class Aiohttp(Program):
+    """
+    Both roles.  Pings are answered by the program: else aiohttp shows it no pongs.
+    """
+
+    async def listen(self, context):
+        app = web.Application()
+        app.router.add_get("/{path:.*}", self.serve)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
+        await site.start()
+        return site._server.sockets[0].getsockname()[1]
+
+    async def serve(self, request):
+        path, number = readTarget(request.path_qs)
+        if path == "/refuse":
+            return web.Response(status=403, text=REFUSAL)
+        socket = web.WebSocketResponse(protocols=[SPOKEN], autoping=False)
+        await socket.prepare(request)
+        link = self.links[number] = Link(number, socket)
+        if path == "/greet":
+            await link.send(message("text", 5))
+        version = int(request.headers["Sec-WebSocket-Version"])
+        name = "Origin" if version == 13 else "Sec-WebSocket-Origin"
+        emit(
+            "open",
+            id=number,
+            protocol=socket.ws_protocol,
+            version=version,
+            origin=request.headers.get(name),
+        )
+        await link.receive()
+        return socket
+
+    async def connect(self, command):
+        number = command["id"]
+        async with ClientSession() as session:
+            try:
+                socket = await session.ws_connect(
+                    command["url"],
+                    protocols=command["protocols"],
+                    origin=command["origin"],
+                    ssl=clientContext(command["ca"]) or True,
+                    autoping=False,
+                )
+            except WSServerHandshakeError as refused:
+                emit(
+                    "refused",
+                    id=number,
+                    status=refused.status,
+                    why=refused.headers.get("X-Why"),
+                )
+                return
+            link = self.links[number] = Link(number, socket)
+            emit("open", id=number, protocol=socket.protocol)
+            await link.receive()
+
+
+if __name__ == "__main__":
+    Aiohttp().main()

@@ -1,0 +1,70 @@
+# Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
+
+"""
+The public names.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import twisted_ws
+from twisted_ws import errors, interfaces, testing
+
+NAMES = """
+    ClientConfig Close CloseCode ClosedAbruptly ClosedCleanly ConnectionClosed
+    ConnectionNotOpen Cookie Frame Inbox InvalidUpgrade MessageReceiver Opcode
+    ProtocolViolation Router ServerConfig UpgradeRejected WebSocketClient
+    WebSocketConnection WebSocketError WebSocketFactory WebSocketProtocol
+    WebSocketRequest WebSocketResource connect
+""".split()
+
+ERRORS = """
+    AlreadyAnswered ClosedAbruptly ClosedCleanly ConnectionClosed ConnectionNotOpen
+    IllegalFrame InvalidPayload InvalidUpgrade PayloadTooBig ProtocolViolation
+    TooManyFragments UpgradeRejected WebSocketError
+""".split()
+
+INTERFACES = """
+    ICarrier IControlReceiver IFrameReceiver IMessageReceiver IUpgrader
+    IWebSocketResource IWebSocketTransport
+""".split()
+
+TESTING = "MemoryCarrier MemoryServer RawPeer RecordingReceiver carrierPair".split()
+
+
+class ExportTests(SynchronousTestCase):
+    """
+    What users may rely on is there, and nothing came in by accident.
+    """
+
+    def test_package(self) -> None:
+        """
+        The package has these names.
+        """
+        self.assertEqual(sorted(twisted_ws.__all__), sorted(NAMES))
+        for name in NAMES:
+            self.assertTrue(getattr(twisted_ws, name).__doc__, name)
+
+    def test_errors(self) -> None:
+        """
+        The module of errors has these names.
+        """
+        self.assertEqual(sorted(errors.__all__), sorted(ERRORS))
+        for name in ERRORS:
+            self.assertTrue(getattr(errors, name).__doc__, name)
+
+    def test_interfaces(self) -> None:
+        """
+        The module of interfaces has these names.
+        """
+        found = [n for n in vars(interfaces) if n.startswith("I") and n[1].isupper()]
+        foreign = {"IAddress", "IReactorTime", "ITransport"}
+        self.assertEqual(sorted(set(found) - foreign), sorted(INTERFACES))
+
+    def test_testing(self) -> None:
+        """
+        The test doubles have these names.
+        """
+        for name in TESTING:
+            self.assertTrue(getattr(testing, name).__doc__, name)
