@@ -31,7 +31,7 @@ setup(
     packages=[*find_packages(include=["twisted_ws*"]), "twisted.plugins"],
     package_data={"twisted_ws": ["py.typed", "demo/*.html"]},
     zip_safe=False,
-    install_requires=["Twisted>=24.7", "pyOpenSSL>=21", "service-identity>=18.1"],
+    install_requires=["Twisted>=24.7", "pyOpenSSL>=24", "service-identity>=24.1"],
     extras_require={
         "test": test,
         "dev": [*test, "coverage", "mypy>=1.11", "mypy-zope>=1.0", "ruff>=0.6"],

@@ -27,7 +27,7 @@ from twisted_ws._wire.frames import (
 # The rows of the grammar of RFC 3629 section 4: a range for each byte.
 _TAIL = range(0x80, 0xC0)
 _GRAMMAR = (
-    (range(0x00, 0x80),),
+    (range(0x80),),
     (range(0xC2, 0xE0), _TAIL),
     (range(0xE0, 0xE1), range(0xA0, 0xC0), _TAIL),
     (range(0xE1, 0xED), _TAIL, _TAIL),
