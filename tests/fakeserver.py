@@ -27,10 +27,7 @@ from zope.interface import implementer
 
 from twisted_ws.testing import MemoryCarrier, carrierPair
 
-Answer = bytes | Callable[[bytes], bytes]
-"""
-What a server sends: bytes, or a function that makes them from the client's key.
-"""
+from .responses import Answer
 
 TURNS = 10
 """
@@ -226,9 +223,7 @@ class FakeServerFactory(ServerFactory):
     def __init__(self, script: Sequence[Step], clock: Any, **details: Any) -> None:
         self.servers: list[FakeServer] = []
         self.cancel: Callable[[], object] = lambda: None
-        self._make = lambda: FakeServer(
-            script, clock, lambda: self.cancel(), **details
-        )
+        self._make = lambda: FakeServer(script, clock, lambda: self.cancel(), **details)
 
     def buildProtocol(self, addr: object) -> FakeServer:
         server = self._make()
@@ -288,8 +283,10 @@ class MemoryNetwork(MemoryReactorClock):
     A reactor that is also a clock.  Names resolve at once; a TCP connection comes about
     in C{settle}, to a protocol of C{factory}.
 
+    @ivar factory: makes the servers, by default of a script.
     @ivar carriers: the ends of all connections so far, as pairs of the client's and
         the server's.
+    @ivar dialling: the connections to come, as pairs of a factory and a connector.
     """
 
     def __init__(
@@ -311,12 +308,25 @@ class MemoryNetwork(MemoryReactorClock):
         self.carriers: list[tuple[MemoryCarrier, MemoryCarrier]] = []
         self._refuses = refuses
         self._ignores = ignores
-        self._dialling: list[tuple[Any, Any]] = []
+        self.dialling: list[tuple[Any, Any]] = []
 
     def connectTCP(self, *args: Any, **kwargs: Any) -> Any:
         connector = super().connectTCP(*args, **kwargs)
-        self._dialling.append((self.tcpClients[-1][2], connector))
+        self.dialling.append((self.tcpClients[-1][2], connector))
         return connector
+
+    def advance(self, amount: float) -> None:
+        """
+        See L{Clock.advance<twisted.internet.task.Clock.advance>}; but what becomes due
+        meanwhile has to wait for the next turn, as in a real reactor.
+        """
+        self.rightNow += amount
+        due = [call for call in self.calls if call.getTime() <= self.rightNow]
+        for call in due:
+            if call.active():
+                self.calls.remove(call)
+                call.called = 1
+                call.func(*call.args, **call.kw)
 
     def settle(self, most: int = ALL) -> None:
         """
@@ -324,11 +334,14 @@ class MemoryNetwork(MemoryReactorClock):
 
         @param most: how many bytes move at a time.
         """
-        for _ in range(10000):
+        for _ in range(1000):
             happened = self._pickUp()
             for pair in self.carriers:
                 for carrier in pair:
-                    while carrier.moveOn(most):
+                    # In turns: an end that aborts is to be heard.
+                    for _ in range(1024):
+                        if not carrier.moveOn(most):
+                            break
                         happened = True
             if any(call.getTime() <= self.seconds() for call in self.getDelayedCalls()):
                 happened = True
@@ -349,9 +362,9 @@ class MemoryNetwork(MemoryReactorClock):
         """
         Connect who dials.
         """
-        if self._ignores or not self._dialling:
+        if self._ignores or not self.dialling:
             return False
-        dialling, self._dialling = self._dialling, []
+        dialling, self.dialling = self.dialling, []
         for factory, connector in dialling:
             if connector.stoppedConnecting:
                 continue
@@ -376,5 +389,5 @@ class MemoryNetwork(MemoryReactorClock):
         return (
             not self.getDelayedCalls()
             and all(client.disconnected for client, _ in self.carriers)
-            and all(connector.stoppedConnecting for _, connector in self._dialling)
+            and all(connector.stoppedConnecting for _, connector in self.dialling)
         )

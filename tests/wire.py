@@ -231,8 +231,7 @@ class RecordingFramer(Framer):
                 self._buffer[self._kept :],
                 self._paused,
                 self._opcode,
-                self._size,
-                self._fragments if self._opcode else 0,
+                (self._size, self._fragments) if self._opcode else None,
                 self._missing,
                 self._key if self._missing else b"",
             )
@@ -285,6 +284,17 @@ class RecordingFramer(Framer):
     def _receiverFailed(self) -> None:
         self.calls.append(("failed", sys.exc_info()[0]))
         Framer._receiverFailed(self)
+
+
+def errorOf(call: Callable[..., object], *arguments: Any) -> Exception | None:
+    """
+    @return: what the call raises, C{None} if nothing.
+    """
+    try:
+        call(*arguments)
+    except Exception as error:
+        return error
+    return None
 
 
 def splitBytes(data: bytes, sizes: Iterable[int]) -> list[bytes]:

@@ -29,11 +29,12 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
     IAddress,
+    IDelayedCall,
     IProtocolFactory,
     IReactorTime,
     IStreamClientEndpoint,
@@ -81,7 +82,7 @@ class WebSocketClientProtocol(HeadReceiver):
         makeReceiver: Callable[[IAddress], Any],
     ) -> None:
         HeadReceiver.__init__(self, config)
-        self.opened: Deferred[Any] = Deferred(self._cancelled)
+        self.opened: Deferred[Any] = Deferred()
         self._opening = opening
         self._config = config
         self._clock = clock
@@ -95,6 +96,18 @@ class WebSocketClientProtocol(HeadReceiver):
         Send the opening handshake.
         """
         self.transport.write(self._opening.render())
+
+    def lineReceived(self, line: bytes) -> None:
+        """
+        Collect the head; what does not begin as one is not waited for.
+        """
+        if line and not self._head:
+            try:
+                readResponse([line])
+            except InvalidUpgrade as error:
+                self._fail(error)
+                return
+        HeadReceiver.lineReceived(self, line)
 
     def headTooLong(self, reason: str, option: str) -> None:
         """
@@ -125,7 +138,7 @@ class WebSocketClientProtocol(HeadReceiver):
         else:
             self.setRawMode()
             self._response = response
-            self._body = Body(response.headers)
+            self._body = Body(response)
             if self._body.dataReceived(b""):
                 self._rejected()
 
@@ -149,17 +162,15 @@ class WebSocketClientProtocol(HeadReceiver):
         self._fire(receiver)
 
     def _rejected(self) -> None:
-        response, body = self._response, self._body
-        if response is not None and body is not None:
-            self._response = self._body = None
-            self._fail(
-                UpgradeRejected(
-                    response.status,
-                    response.reason,
-                    tuple(response.headers),
-                    body.value(),
-                )
-            )
+        """
+        The server's refusal is here, as far as it is wanted.
+        """
+        if self._response is not None and self._body is not None:
+            self._fail(self._refusal(self._response, self._body))
+
+    def _refusal(self, response: Response, body: Body) -> UpgradeRejected:
+        pairs = tuple(response.headers)
+        return UpgradeRejected(response.status, response.reason, pairs, body.value())
 
     def _fail(self, error: Exception) -> None:
         """
@@ -174,12 +185,17 @@ class WebSocketClientProtocol(HeadReceiver):
         if not self.opened.called:
             self.opened.callback(result)
 
-    def _cancelled(self, opened: Deferred[Any]) -> None:
+    def giveUp(self, error: Exception) -> Exception:
         """
-        Nobody waits any more: leave nothing behind.
+        Time is up, or nobody waits any more.
+
+        @return: C{error}; or the server's refusal, if only the end of its body is
+            missing.
         """
-        self._body = None
-        self.transport.abortConnection()
+        if self._response is not None and self._body is not None:
+            error = self._refusal(self._response, self._body)
+        self._fail(error)
+        return error
 
     def carrierLost(self, reason: Failure) -> None:
         """
@@ -195,6 +211,66 @@ class WebSocketClientProtocol(HeadReceiver):
         lost = ClosedAbruptly(detail)
         lost.__cause__ = reason.value
         self._fire(Failure(lost))
+
+
+class _Attempt:
+    """
+    One attempt to connect, with its deadline.
+
+    @ivar opened: what the caller gets; fires once.
+    """
+
+    def __init__(self, clock: IReactorTime, seconds: float) -> None:
+        self.opened: Deferred[Any] = Deferred(self._cancelled)
+        self._seconds = seconds
+        self._timer: IDelayedCall | None = clock.callLater(seconds, self._expired)
+        self._connecting: Deferred[Any]
+        self._protocol: WebSocketClientProtocol | None = None
+
+    def begin(self, endpoint: IStreamClientEndpoint, factory: IProtocolFactory) -> None:
+        """
+        Connect.
+        """
+        self._connecting = endpoint.connect(factory)
+        self._connecting.addCallbacks(self._connected, self._settle)
+
+    def _connected(self, protocol: WebSocketClientProtocol) -> None:
+        self._protocol = protocol
+        protocol.opened.addBoth(self._settle)
+        if self._timer is None:
+            # The endpoint connected though it was told to stop.
+            self._stop(CancelledError())
+
+    def _settle(self, result: Any) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self.opened.callback(result)
+
+    def _expired(self) -> None:
+        error = TimeoutError(
+            f"no WebSocket within handshakeTimeout ({self._seconds:g} s)"
+        )
+        self._timer = None
+        outcome = self._stop(error)
+        self.opened.errback(outcome)
+
+    def _cancelled(self, opened: Deferred[Any]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._stop(CancelledError())
+
+    def _stop(self, error: Exception) -> Exception:
+        """
+        Leave nothing behind.
+
+        @return: C{error}, or the refusal that the server has begun to send.
+        """
+        if self._protocol is None:
+            self._connecting.cancel()
+            return error
+        return self._protocol.giveUp(error)
 
 
 class WebSocketClient:
@@ -271,9 +347,9 @@ class WebSocketClient:
             lambda: WebSocketClientProtocol(opening, self.config, self._reactor, make)
         )
         factory.noisy = False
-        attempt: Deferred[Any] = self._endpointFor(address).connect(factory)
-        attempt.addCallback(lambda protocol: protocol.opened)
-        return attempt.addTimeout(self.config.handshakeTimeout, self._reactor)
+        attempt = _Attempt(self._reactor, self.config.handshakeTimeout)
+        attempt.begin(self._endpointFor(address), factory)
+        return attempt.opened
 
     def endpoint(
         self,

@@ -146,8 +146,6 @@ class ServerConfig(ConnectionConfig):
         @raise ValueError: when an option has a value that makes no sense; names it.
         """
         ConnectionConfig.__post_init__(self)
-        if isinstance(self.allowedOrigins, str) and self.allowedOrigins != "*":
-            raise ValueError("allowedOrigins must be a collection of origins, or '*'")
         for rule in self.allowedOrigins:
             if not isOriginRule(rule):
                 raise ValueError(f"allowedOrigins cannot have {rule!r}")
@@ -199,7 +197,9 @@ def _check(option: Field[Any], value: object) -> None:
     elif kind == "version":
         right, wanted = value in VERSIONS, f"one of {VERSIONS}"
     elif kind == "list":
-        right = isinstance(value, (str, Collection))
+        right = value == "*" and option.name == "allowedOrigins"
+        if isinstance(value, Collection) and not isinstance(value, (str, bytes)):
+            right = all(isinstance(each, str) for each in value)
         wanted = "a collection of strings"
     else:
         raise AssertionError(f"an option of unknown kind {kind}")

@@ -74,11 +74,12 @@ class WebSocketConnection(Framer):
         self._carrier: Any = None
         self._pingReceived: Callable[[bytes], object] | None = None
         self._pongReceived: Callable[[bytes], object] | None = None
-        self._gate = SendGate(clock)
+        self._gate = SendGate(clock, self._receiverFailed)
         self._gateRegistered = False
         self._keepalive: Keepalive | None = None
         self._closeTimer: IDelayedCall | None = None
         self._pings = Pings(clock)
+        self._pauses = 0
         self._owedPong: bytes | None = None
         self._detail = ""
         self._cause: BaseException | None = None
@@ -122,11 +123,13 @@ class WebSocketConnection(Framer):
             # proxy does, hands on its methods but not what it provides.
             self._pingReceived = getattr(receiver, "pingReceived", None)
             self._pongReceived = getattr(receiver, "pongReceived", None)
-            if self.config.assembleFragments:
-                self._deliver = receiver.messageReceived
-            else:
-                self._deliver = receiver.frameReceived
+            whole = self.config.assembleFragments
+            wanted = "messageReceived" if whole else "frameReceived"
+            deliver = getattr(receiver, wanted, None)
+            self._deliver = deliver or _ignore
             receiver.makeConnection(self)
+            if deliver is None:
+                raise AttributeError(f"{type(receiver).__name__} has no {wanted}")
         except BaseException:
             self._receiverFailed()
 
@@ -226,9 +229,9 @@ class WebSocketConnection(Framer):
     def signsOfLife(self) -> int:
         """
         A number that has grown if the peer is alive: it sent something, or it made
-        room for what we send.
+        room for what we send; or if that cannot be told, as nothing was read from it.
         """
-        return self.bytesReceived + self._gate.drained
+        return self.bytesReceived + self._gate.drained + self._pauses
 
     def pauseProducing(self) -> None:
         """
@@ -236,6 +239,7 @@ class WebSocketConnection(Framer):
         """
         self._pauseReceipt()
         if self._paused:
+            self._pauses += 1
             self._carrier.pauseProducing()
 
     def resumeProducing(self) -> None:
@@ -243,7 +247,7 @@ class WebSocketConnection(Framer):
         See L{IWebSocketTransport.resumeProducing}.
         """
         self._resumeReceipt()
-        if not self._paused and self.state != State.CLOSED:
+        if self._carrier is not None and not self._paused:
             self._carrier.resumeProducing()
 
     def stopProducing(self) -> None:
@@ -349,7 +353,7 @@ class WebSocketConnection(Framer):
         if self._keepalive is not None:
             self._keepalive.stop()
             self._keepalive = None
-        self._gate.stopProducer()
+        self._gate.shut()
 
     def _closing(self) -> None:
         self._leaveOpen()
@@ -360,6 +364,7 @@ class WebSocketConnection(Framer):
 
     def _discarding(self) -> None:
         self._leaveOpen()
+        Framer._discarding(self)
         if self._carrier is None:
             return
         self._carrier.resumeProducing()
@@ -395,6 +400,8 @@ class WebSocketConnection(Framer):
 
     def _violated(self, violation: ProtocolViolation) -> None:
         self._cause = violation
+        if self.closeSent is not None:
+            self._detail = str(violation)
         hint = "" if violation.option is None else f" (option: {violation.option})"
         self._log.info(
             "{connection!r}: closing with {code}: {violation}{hint}",
@@ -406,12 +413,17 @@ class WebSocketConnection(Framer):
         Framer._violated(self, violation)
 
     def _receiverFailed(self) -> None:
+        error = sys.exc_info()[1]
+        if isinstance(error, ConnectionNotOpen) and self.state != State.OPEN:
+            # It answered what came while the connection was closing already.
+            self._log.debug("{connection!r}: {error}", connection=self, error=error)
+            return
         self._log.failure(
             "{connection!r}: {receiver!r} failed",
             connection=self,
             receiver=self.receiver,
         )
-        self._cause = self._cause or sys.exc_info()[1]
+        self._cause = self._cause or error
         Framer._receiverFailed(self)
 
     def connectionLost(self, reason: Failure) -> None:
@@ -450,7 +462,7 @@ class WebSocketConnection(Framer):
         @return: how the connection ended.
         """
         clean = self.closeSent is not None and self.closeReceived is not None
-        if not clean and not self._detail:
+        if not clean and not self._detail and self._cause is None:
             self._detail = (
                 "the peer dropped the connection without a Close frame"
                 if reason.check(ConnectionDone)

@@ -67,6 +67,11 @@ class Keepalive:
         self._connection.sendKeepalivePing()
 
     def _graceOver(self) -> None:
+        # A process that was busy, or stopped, comes here before it has read what came
+        # meanwhile: so it reads once more before the peer is judged.
+        self._timer = self._clock.callLater(0, self._judge)
+
+    def _judge(self) -> None:
         self._timer = None
         if self._isSilent() and self._config.dropConnectionOnKeepaliveTimeout:
             self._connection.peerIsSilent()

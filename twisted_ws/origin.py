@@ -22,7 +22,9 @@ Origin = tuple[str, str, int]
 A scheme, a host in lower case, and a port.
 """
 
-_ORIGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://([^/?#@]+)")
+_ORIGIN = re.compile(
+    r"([A-Za-z][A-Za-z0-9+.\-]*)://((?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._\-]+)(?::[0-9]+)?)"
+)
 _PORTS = {"http": 80, "https": 443}
 
 SAME_ORIGIN = "same-origin"

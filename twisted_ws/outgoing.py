@@ -22,10 +22,11 @@ from twisted.internet.interfaces import (
     IPushProducer,
     IReactorTime,
 )
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from ._wire.errors import IllegalFrame
-from ._wire.frames import Frame, Opcode
+from ._wire.frames import Frame, Opcode, asBytes
 from .errors import ConnectionClosed
 
 
@@ -38,10 +39,20 @@ class SendGate:
     @ivar drained: how often it has had room again.
     """
 
-    def __init__(self, clock: IReactorTime) -> None:
+    _log = Logger()
+
+    def __init__(
+        self, clock: IReactorTime, failed: Callable[[], object] = lambda: None
+    ) -> None:
+        """
+        @param failed: called, while the exception is handled, when the application's
+            producer raises one.
+        """
         self.isOpen = True
         self.drained = 0
         self._clock = clock
+        self._failed = failed
+        self._isShut = False
         self._closed: ConnectionClosed | None = None
         self._waiting: list[Deferred[None]] = []
         self._producer: Any = None
@@ -71,15 +82,14 @@ class SendGate:
             raise RuntimeError(
                 f"cannot register {producer!r}: {self._producer!r} was not unregistered"
             )
-        if self._closed is not None:
-            producer.stopProducing()
-            return
         self._producer = producer
         self._pulling = not streaming
-        if self._pulling:
+        if self._isShut:
+            self._stopProducer()
+        elif self._pulling:
             self._pullSoon()
         elif not self.isOpen:
-            producer.pauseProducing()
+            self._pause()
 
     def unregisterProducer(self) -> None:
         """
@@ -97,7 +107,7 @@ class SendGate:
         if self.isOpen:
             self.isOpen = False
             if self._producer is not None and not self._pulling:
-                self._producer.pauseProducing()
+                self._pause()
 
     def resumeProducing(self) -> None:
         """
@@ -113,29 +123,39 @@ class SendGate:
             if self._pulling:
                 self._pullSoon()
             else:
-                self._producer.resumeProducing()
+                self._resume()
 
     def stopProducing(self) -> None:
         """
         The carrier is gone; C{connectionLost} follows.
         """
-        self.stopProducer()
+        self.shut()
 
-    def stopProducer(self) -> None:
+    def shut(self) -> None:
         """
-        Nothing more can be sent: tell the application's producer.
+        Nothing more can be sent: tell the application's producer, and each that
+        comes later.
         """
+        self._isShut = True
+        self._stopProducer()
+
+    def _stopProducer(self) -> None:
         producer = self._producer
         self.unregisterProducer()
         if producer is not None:
-            producer.stopProducing()
+            try:
+                producer.stopProducing()
+            except BaseException:
+                # Its failure must not keep the connection from ending.
+                self._log.failure("{producer!r} failed to stop", producer=producer)
 
     def end(self, closed: ConnectionClosed) -> None:
         """
         The connection is gone: fail what still waits.
         """
         self._closed = closed
-        self.stopProducer()
+        self.shut()
+        self._failed = lambda: None
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             each.errback(closed)
@@ -146,10 +166,23 @@ class SendGate:
 
     def _pullOnce(self) -> None:
         self._pull = None
+        producer = self._producer
         if self.isOpen:
-            self._producer.resumeProducing()
-            if self._producer is not None:
+            self._resume()
+            if self._producer is producer:
                 self._pullSoon()
+
+    def _pause(self) -> None:
+        try:
+            self._producer.pauseProducing()
+        except BaseException:
+            self._failed()
+
+    def _resume(self) -> None:
+        try:
+            self._producer.resumeProducing()
+        except BaseException:
+            self._failed()
 
 
 @implementer(IConsumer)
@@ -185,12 +218,16 @@ class OutgoingMessage:
         """
         if self._finished:
             raise IllegalFrame("the message is finished")
-        if self._opcode is None:
-            self._opcode = Opcode.TEXT if isinstance(data, str) else Opcode.BINARY
+        opcode = Opcode.BINARY
         if isinstance(data, str):
-            if self._opcode != Opcode.TEXT:
+            if self._opcode not in (None, Opcode.TEXT):
                 raise TypeError("text cannot be part of a binary message")
+            opcode = Opcode.TEXT
             data = data.encode("utf-8")
+        elif not isinstance(data, bytes):
+            data = asBytes(data)
+        if self._opcode is None:
+            self._opcode = opcode
         if data:
             self._send(data, fin=False)
 
@@ -205,12 +242,18 @@ class OutgoingMessage:
         if self._finished:
             raise IllegalFrame("the message is finished")
         self._send(b"", fin=True)
-        self._finished = True
 
     def _send(self, payload: bytes, fin: bool) -> None:
         opcode = self._opcode if self._opcode is not None else Opcode.TEXT
-        self._sendFrame(Frame(0 if self._begun else opcode, payload, fin))
-        self._begun = True
+        before = self._begun
+        # What is sent may make the carrier pause a producer, which may come back
+        # here.
+        self._begun, self._finished = True, fin
+        try:
+            self._sendFrame(Frame(0 if before else opcode, payload, fin))
+        except BaseException:
+            self._begun, self._finished = before, False
+            raise
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """

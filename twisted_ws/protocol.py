@@ -11,7 +11,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import (
+    IAddress,
+    IProtocolNegotiationFactory,
+    IReactorTime,
+)
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.protocols.policies import TimeoutMixin
@@ -183,7 +187,7 @@ class WebSocketProtocol(HeadReceiver, TimeoutMixin):
             self.transport.abortConnection()
         elif self._request is not None:
             self._request.expire()
-        elif self._head or self._headSize:
+        elif self._headSize or self.clearLineBuffer():  # type: ignore[no-untyped-call]
             self._refuse(408, "the handshake took too long", "handshakeTimeout")
         else:
             self.transport.abortConnection()
@@ -198,6 +202,7 @@ class WebSocketProtocol(HeadReceiver, TimeoutMixin):
             request.abandon()
 
 
+@implementer(IProtocolNegotiationFactory)
 class WebSocketFactory(Factory):
     """
     A server: it owns the application, the tunables, the clock and what is alive::
@@ -249,6 +254,12 @@ class WebSocketFactory(Factory):
                 " subclass as its application"
             )
         return WebSocketProtocol(self)
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """
+        See L{IProtocolNegotiationFactory}: over TLS, only HTTP/1.1 is spoken here.
+        """
+        return [b"http/1.1"]
 
     def requestReceived(self, request: WebSocketRequest) -> None:
         """

@@ -201,17 +201,16 @@ class WebSocketRequest:
             cookie cannot be sent; the request is still pending then.
         """
         self._checkPending()
-        if protocol is None:
-            chosen = self.protocol
-        else:
-            chosen = self.chooseProtocol([protocol])
-            if chosen is None:
-                raise ValueError(f"the client did not ask for {protocol!r}")
+        wanted = self.protocol if protocol is None else protocol
+        chosen = None if wanted is None else self.chooseProtocol([wanted])
+        if wanted is not None and chosen is None:
+            raise ValueError(f"the client did not ask for {wanted!r}")
         response = acceptance(self._offer, chosen, _fields(headers, cookies))
         connection = WebSocketConnection(
             config or self.config, self._upgrader.clock, chosen, self
         )
         if self.verdict is Verdict.ABANDONED:
+            self.verdict = Verdict.ACCEPTED
             connection.neverConnected(receiver)
         else:
             self._decide(Verdict.ACCEPTED)

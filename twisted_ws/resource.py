@@ -24,7 +24,7 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from ._wire.errors import InvalidUpgrade
-from ._wire.handshake import Offer, readHeaders, standardPhrase
+from ._wire.handshake import Offer, readHeaders, refusal, standardPhrase
 from ._wire.headers import readFields, renderHead
 from .carrier import endSending, isSecure
 from .connection import WebSocketConnection
@@ -87,14 +87,16 @@ class WebSocketResource:
         """
         if self._fallback is not None and not _wantsWebSocket(request):
             return self._fallback.render(request)
+        upgrader = _ChannelUpgrader(request, self._factory)
         try:
             offer = _readOffer(request)
         except InvalidUpgrade as error:
-            for name, value in error.headers:
-                request.setHeader(name, value)
-            return _answerPlainly(request, error.status, str(error))
-        upgrader = _ChannelUpgrader(request, self._factory)
-        upgrader.begin(offer)
+            if not isinstance(request.channel, HTTPChannel):
+                return _answerPlainly(request, error.status, str(error))
+            body = f"{error}\n".encode()
+            upgrader.refuse(refusal(error.status, "", error.headers, body))
+        else:
+            upgrader.begin(offer)
         return NOT_DONE_YET
 
 
@@ -136,9 +138,12 @@ def _readOffer(request: Any) -> Offer:
 
 
 def _answerPlainly(request: Any, status: int, reason: str) -> bytes:
+    """
+    Refuse a request that came by another version of HTTP, on a connection that others
+    share.
+    """
     request.setResponseCode(status, standardPhrase(status).encode("ascii"))
     request.setHeader(b"content-type", b"text/plain; charset=utf-8")
-    request.setHeader(b"connection", b"close")
     return f"{reason}\n".encode()
 
 

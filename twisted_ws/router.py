@@ -17,6 +17,7 @@ from .interfaces import IWebSocketResource
 from .request import WebSocketRequest
 
 ANY = "*"
+_ANY_PROTOCOL = object()  # no client can ask for it, as it can for "*"
 
 
 @implementer(IWebSocketResource)
@@ -39,7 +40,7 @@ class Router:
     def __init__(self) -> None:
         self._children: dict[bytes, Any] = {}
         self._anyPath: Router | None = None
-        self._mounts: dict[str | None, Application] = {}
+        self._mounts: dict[object, Application] = {}
 
     # The tree
 
@@ -81,7 +82,7 @@ class Router:
         """
         checkApplication(application)
         node = self._nodeFor(path, create=True)
-        key = _fold(protocol)
+        key = _key(protocol)
         if key in node._mounts:
             raise ValueError(f"there is an application at {path!r} for {protocol!r}")
         node._mounts[key] = application
@@ -93,7 +94,7 @@ class Router:
         @raise ValueError: when nothing is mounted there.
         """
         node = self._nodeFor(path, create=False)
-        if node is None or node._mounts.pop(_fold(protocol), None) is None:
+        if node is None or node._mounts.pop(_key(protocol), None) is None:
             raise ValueError(f"there is no application at {path!r} for {protocol!r}")
 
     def _nodeFor(self, path: str, create: bool) -> Any:
@@ -143,12 +144,15 @@ class Router:
         @return: the application, with C{prepath} and C{postpath} set for it; or
             C{None}.
         """
-        found = None
+        found: Application | None = None
         if request.postpath:
             name = request.postpath.pop(0)
             request.prepath.append(name)
             child = self.getChildWithDefault(name, request)
-            found = child._find(request) if isinstance(child, Router) else child
+            if isinstance(child, Router):
+                found = child._find(request)
+            elif child is not None:
+                found = _walk(child, request)
             if found is None:
                 request.postpath.insert(0, request.prepath.pop())
         else:
@@ -166,18 +170,38 @@ class Router:
             has a mount, or else for any.
         """
         for protocol in request.requestedProtocols:
-            application = self._mounts.get(_fold(protocol))
+            application = self._mounts.get(protocol.lower())
             if application is not None:
                 request.protocol = protocol
                 return application
-        application = None
-        if not request.requestedProtocols:
-            application = self._mounts.get(None)
-        return self._mounts.get(ANY) if application is None else application
+        if not request.requestedProtocols and None in self._mounts:
+            return self._mounts[None]
+        application = self._mounts.get(_ANY_PROTOCOL)
+        if application is not None and request.requestedProtocols:
+            # Browsers fail a connection whose subprotocols were asked for in vain.
+            request.protocol = request.chooseProtocol(
+                request.config.protocols, request.config.preferClientProtocols
+            )
+            request.protocol = request.protocol or request.requestedProtocols[0]
+        return application
 
 
-def _fold(protocol: str | None) -> str | None:
+def _walk(resource: Any, request: WebSocketRequest) -> Any:
+    """
+    Walk down a tree of somebody else's, as
+    L{twisted.web.resource.getChildForRequest} does.
+    """
+    while resource is not None and request.postpath and not resource.isLeaf:
+        name = request.postpath.pop(0)
+        request.prepath.append(name)
+        resource = resource.getChildWithDefault(name, request)
+    return resource
+
+
+def _key(protocol: str | None) -> object:
     """
     Subprotocols are matched whatever their case.
     """
+    if protocol == ANY:
+        return _ANY_PROTOCOL
     return None if protocol is None else protocol.lower()

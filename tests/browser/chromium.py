@@ -24,16 +24,26 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
-from twisted_ws import ClientConfig, MessageReceiver, WebSocketClient
+from twisted_ws import (
+    ClientConfig,
+    ConnectionNotOpen,
+    MessageReceiver,
+    WebSocketClient,
+)
 
 TIMEOUT = 60
 """
 Seconds; far more than anything here takes, even where much else runs.
+"""
+
+PATIENCE = 20
+"""
+Seconds that Chromium has to end when asked to.
 """
 
 FLAGS = """
@@ -58,37 +68,95 @@ def findChromium() -> str | None:
     return os.environ.get("CHROMIUM") or next(filter(None, found), None)
 
 
+WAIT = """
+new Promise((resolve) => {
+  const observer = new MutationObserver(look);
+  function look() {
+    const value = (EXPRESSION);
+    if (!value) return;
+    observer.disconnect();
+    resolve(value);
+  }
+  observer.observe(document, {
+    subtree: true, childList: true, characterData: true, attributes: true,
+  });
+  look();
+})
+"""
+"""
+A promise of the value of EXPRESSION, once that is true.
+"""
+
+
+BOX = """
+(() => {
+  const element = ELEMENT;
+  element.scrollIntoView({block: "center", behavior: "instant"});
+  const {x, y, width, height} = element.getBoundingClientRect();
+  return [x, y, width, height];
+})()
+"""
+"""
+Where ELEMENT is in the window, now that it is in view.
+"""
+
+
+def find(selector: str) -> str:
+    """
+    @return: JavaScript for the first element that C{selector} selects.
+    """
+    return f"document.querySelector({json.dumps(selector)})"
+
+
 class ChromiumError(Exception):
     """
     Chromium did not do what it was asked to.
     """
 
 
-def bounded(reactor: Any, deferred: Deferred[Any], what: str) -> Deferred[Any]:
+def bounded(
+    reactor: Any, deferred: Deferred[Any], what: str, seconds: float = TIMEOUT
+) -> Deferred[Any]:
     """
-    Wait for C{deferred} no longer than C{TIMEOUT}.
+    Wait for C{deferred} no longer than that.
     """
 
     def expired(result: object, seconds: float) -> None:
         raise ChromiumError(f"{what}: nothing came within {seconds:g} s")
 
-    return deferred.addTimeout(TIMEOUT, reactor, expired)
+    return deferred.addTimeout(seconds, reactor, expired)
 
 
 class ChromiumProcess(ProcessProtocol):
     """
     The browser's process.
 
-    @ivar address: a Deferred of the URL of its DevTools.
-    @ivar ended: fires when the process is gone, and all that it started and that
-        could write into its standard error.
-    @ivar output: the end of what it wrote there.
+    @ivar output: the end of what it wrote into its standard error.
+    @ivar isRunning: whether it is there, or anything that it started and that could
+        write into its standard error.
     """
 
     def __init__(self) -> None:
-        self.address: Deferred[str] = Deferred()
-        self.ended: Deferred[None] = Deferred()
         self.output = b""
+        self.isRunning = True
+        self._address: Deferred[str] = Deferred()
+        self._waiting: list[Deferred[None]] = []
+
+    def whenListening(self) -> Deferred[str]:
+        """
+        @return: a Deferred of the URL of its DevTools; to be called once.
+        """
+        return self._address
+
+    def whenEnded(self) -> Deferred[None]:
+        """
+        @return: a Deferred that fires when it is not running any more.
+        """
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append(waiting)
+        if not self.isRunning:
+            waiting.callback(None)
+        return waiting
 
     def errReceived(self, data: bytes) -> None:
         """
@@ -96,17 +164,20 @@ class ChromiumProcess(ProcessProtocol):
         """
         self.output = (self.output + data)[-16384:]
         found = re.search(rb"DevTools listening on (ws://\S+)\s", self.output)
-        if found and not self.address.called:
-            self.address.callback(found[1].decode("ascii"))
+        if found and not self._address.called:
+            self._address.callback(found[1].decode("ascii"))
 
     def processEnded(self, reason: Failure) -> None:
         """
         Tell who waits.
         """
-        if not self.address.called:
+        self.isRunning = False
+        if not self._address.called:
             output = self.output.decode("utf-8", "replace")
-            self.address.errback(ChromiumError(f"{reason.value}\n{output}"))
-        self.ended.callback(None)
+            self._address.errback(ChromiumError(f"{reason.value}\n{output}"))
+        for waiting in self._waiting:
+            if not waiting.called:
+                waiting.callback(None)
 
 
 class DevTools(MessageReceiver):
@@ -160,7 +231,9 @@ class DevTools(MessageReceiver):
         """
         answers, self._answers = self._answers, {}
         for answer in answers.values():
-            answer.errback(ChromiumError(f"Chromium is gone: {reason and reason.value}"))
+            answer.errback(
+                ChromiumError(f"Chromium is gone: {reason and reason.value}")
+            )
 
 
 class Chromium:
@@ -171,12 +244,12 @@ class Chromium:
     @ivar process: the L{ChromiumProcess}.
     """
 
-    devTools: DevTools
-
     def __init__(self, reactor: Any) -> None:
-        self._reactor = reactor
         self.folder = tempfile.mkdtemp(prefix="chromium-")
         self.process = ChromiumProcess()
+        self._reactor = reactor
+        self._transport: Any = None
+        self._devTools: Any = None
 
     @classmethod
     async def start(cls, reactor: Any) -> Chromium:
@@ -206,45 +279,56 @@ class Chromium:
         self._transport = self._reactor.spawnProcess(
             self.process, path, arguments, environment
         )
-        # If the tests are interrupted there is no other end.
+        # If the tests are interrupted, nobody calls close.
         self._trigger = self._reactor.addSystemEventTrigger(
             "before", "shutdown", self._kill
         )
-        url = await bounded(self._reactor, self.process.address, "start of Chromium")
+        address = self.process.whenListening()
+        url = await bounded(self._reactor, address, "start of Chromium")
         config = ClientConfig(maxReceivedMessageSize=None, handshakeTimeout=TIMEOUT)
         client = WebSocketClient(self._reactor, config)
-        self.devTools = await client.connect(url, DevTools(self._reactor))
+        self._devTools = await client.connect(url, DevTools(self._reactor))
 
     async def open(self, url: str) -> Page:
         """
         Open a page, and wait until it is loaded.
         """
-        command = self.devTools.command
+        command = self._devTools.command
         target = await command("Target.createTarget", url="about:blank")
         attached = await command("Target.attachToTarget", flatten=True, **target)
-        page = Page(self._reactor, self.devTools, attached["sessionId"])
+        page = Page(self._reactor, self._devTools, attached["sessionId"])
         await page.load(url)
         return page
 
     async def close(self) -> None:
         """
-        End the browser, by force if need be, and remove its folder.
+        End the browser, by force if it does not end by itself, and remove its
+        folder.
         """
         try:
-            if getattr(self, "_transport", None) is not None:
+            if self._transport is not None:
                 await self._end()
         finally:
             shutil.rmtree(self.folder)
 
     async def _end(self) -> None:
-        try:
-            await self.devTools.command("Browser.close")
-            await bounded(self._reactor, self.process.ended, "end of Chromium")
-        finally:
-            self._reactor.removeSystemEventTrigger(self._trigger)
-            if not self.process.ended.called:
+        self._reactor.removeSystemEventTrigger(self._trigger)
+        if self._devTools is not None:
+            closed = self._devTools.transport.whenClosed()
+            try:
+                self._devTools.command("Browser.close").addErrback(lambda failure: None)
+                await self._whenEnded(PATIENCE)
+            except (ChromiumError, ConnectionNotOpen):
                 self._kill()
-                await bounded(self._reactor, self.process.ended, "kill of Chromium")
+        else:
+            self._kill()
+            closed = succeed(None)
+        await self._whenEnded(TIMEOUT)
+        await bounded(self._reactor, closed, "loss of the connection to Chromium")
+
+    def _whenEnded(self, seconds: float) -> Deferred[None]:
+        ended = self.process.whenEnded()
+        return bounded(self._reactor, ended, "end of Chromium", seconds)
 
     def _kill(self) -> None:
         try:
@@ -315,60 +399,37 @@ class Page:
 
         @return: its value.
         """
-        return await self.evaluate(
-            """
-            new Promise((resolve) => {
-              const observer = new MutationObserver(look);
-              function look() {
-                const value = (%s);
-                if (!value) return;
-                observer.disconnect();
-                resolve(value);
-              }
-              observer.observe(document, {
-                subtree: true, childList: true, characterData: true, attributes: true,
-              });
-              look();
-            })
-            """
-            % expression
-        )
+        return await self.evaluate(WAIT.replace("EXPRESSION", expression))
 
     async def text(self, selector: str) -> Any:
         """
         @return: the text of the first element that C{selector} finds.
         """
-        return await self.evaluate(f"document.querySelector({selector!r}).textContent")
+        return await self.evaluate(f"{find(selector)}.textContent")
 
-    async def centre(self, selector: str) -> tuple[float, float]:
+    async def box(self, selector: str) -> list[float]:
         """
         Scroll to an element.
 
-        @return: where its middle is in the window.
+        @return: where it is in the window: left, top, width, height.
         """
-        x, y = await self.evaluate(
-            f"""
-            (() => {{
-              const element = document.querySelector({selector!r});
-              element.scrollIntoView({{block: "center", behavior: "instant"}});
-              const box = element.getBoundingClientRect();
-              return [box.x + box.width / 2, box.y + box.height / 2];
-            }})()
-            """
-        )
-        return x, y
+        box: list[float] = await self.evaluate(BOX.replace("ELEMENT", find(selector)))
+        return box
 
     async def click(self, selector: str) -> None:
         """
         Click on an element.
         """
-        await self.drag([await self.centre(selector)])
+        left, top, width, height = await self.box(selector)
+        await self.drag([(left + width / 2, top + height / 2)])
 
     async def drag(self, points: Sequence[tuple[float, float]]) -> None:
         """
         Press the mouse at the first of these points, move it over the others, and
         release it at the last.
         """
+        # A page behind another is not painted, and moves wait for it to be.
+        await self._command("Page.bringToFront")
         mouse = partial(self._command, "Input.dispatchMouseEvent", button="left")
         x, y = points[0]
         await mouse(type="mousePressed", x=x, y=y, clickCount=1)
@@ -378,14 +439,16 @@ class Page:
 
     async def type(self, text: str) -> None:
         """
-        Type a text into what has the focus, in place of what is selected there.
+        Type a text into the field that has the focus, in place of what it holds.
         """
+        await self.evaluate("document.activeElement.select()")
         await self._command("Input.insertText", text=text)
 
     async def press(self, *keys: str) -> None:
         """
         Press keys and release them, one after the other.
         """
+        strike = partial(self._command, "Input.dispatchKeyEvent")
         for name in keys:
             text = {"Enter": "\r", "Space": " "}.get(name, "")
             key = {
@@ -393,8 +456,8 @@ class Page:
                 "code": name,
                 "windowsVirtualKeyCode": KEYS[name],
             }
-            await self._command("Input.dispatchKeyEvent", type="keyDown", text=text, **key)
-            await self._command("Input.dispatchKeyEvent", type="keyUp", **key)
+            await strike(type="keyDown", text=text, **key)
+            await strike(type="keyUp", **key)
 
     async def screenshot(self) -> bytes:
         """

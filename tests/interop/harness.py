@@ -43,6 +43,8 @@ class Peer:
     @ivar clientVersions: the protocol versions that its clients speak.
     @ivar sendsFragments: whether it can send a message in several frames.
     @ivar endsEmpty: whether an empty frame ends those messages.
+    @ivar maxFrame: payload bytes of a frame that its servers take, where a message may
+        have more.
     @ivar answersClose: with which code it answers a Close frame; C{None}: with the one
         that it got, as RFC 6455 section 5.5.1 suggests.
     """
@@ -53,6 +55,7 @@ class Peer:
     clientVersions: tuple[int, ...] = (13,)
     sendsFragments: bool = True
     endsEmpty: bool = False
+    maxFrame: int | None = None
     answersClose: int | None = None
 
     def command(self) -> list[str]:
@@ -90,6 +93,7 @@ PEERS = (
         isNode=True,
         serverVersions=(13, 8),
         clientVersions=(13, 8),
+        maxFrame=65536,
         answersClose=1000,
     ),
 )
@@ -141,8 +145,8 @@ class PeerProcess(ProcessProtocol):
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
-        self.hasEnded = False
         self._ended: Deferred[None] = Deferred()
+        self._obituary: dict[str, Any] | None = None
         self._partial = b""
         self._errors = b""
         self._numbers = 0
@@ -151,6 +155,13 @@ class PeerProcess(ProcessProtocol):
         self._resting: list[Any] = []
 
     # Its life
+
+    @property
+    def hasEnded(self) -> bool:
+        """
+        Whether it is gone.
+        """
+        return self._obituary is not None
 
     def start(self) -> None:
         """
@@ -202,14 +213,11 @@ class PeerProcess(ProcessProtocol):
         """
         It is gone: whoever waits for it need not.
         """
-        self.hasEnded = True
         said = self._errors.decode(errors="replace")
-        event = {
-            "event": "error",
-            "message": f"{self.peer.name}: {reason.getErrorMessage()}\n{said}",
-        }
+        message = f"{self.peer.name}: {reason.getErrorMessage()}\n{said}"
+        self._obituary = {"event": "error", "message": message}
         for conversation in list(self._conversations.values()):
-            conversation.happened(event)
+            conversation.happened(self._obituary)
         self._ended.callback(None)
 
     # What is said
@@ -242,11 +250,8 @@ class PeerProcess(ProcessProtocol):
     def _talkAbout(self, number: int) -> Conversation:
         conversation = Conversation(self, number)
         self._conversations[number] = conversation
-        if self.hasEnded:
-            self.processEnded = lambda reason: None  # type: ignore[method-assign]
-            conversation.happened(
-                {"event": "error", "message": f"{self.peer.name} has ended"}
-            )
+        if self._obituary is not None:
+            conversation.happened(self._obituary)
         return conversation
 
     async def port(self, isSecure: bool) -> int:
@@ -282,7 +287,8 @@ class Certificates:
 
     @ivar files: the C{key} and the C{certificate}.
     @ivar authority: the file of the authority's certificate.
-    @ivar trusted: its content.
+    @ivar stranger: that of an authority that issued neither.
+    @ivar trusted: the authority's certificate itself, as PEM.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -294,14 +300,14 @@ class Certificates:
         self.files = {"key": str(key), "certificate": str(certificate)}
         self.authority = str(directory / "authority.pem")
         authority.cert_pem.write_to_path(self.authority)
+        self.stranger = str(directory / "stranger.pem")
+        trustme.CA().cert_pem.write_to_path(self.stranger)
         self.trusted = authority.cert_pem.bytes()
 
 
 @cache
 def certificates() -> Certificates:
     """
-    @return: those of this run; they are gone with it.
+    @return: those of this run, in trial's temporary directory.
     """
-    directory = Path(tempfile.mkdtemp(prefix="twisted_ws-interop-"))
-    reactor.addSystemEventTrigger("after", "shutdown", shutil.rmtree, directory)
-    return Certificates(directory)
+    return Certificates(Path(tempfile.mkdtemp(dir=os.getcwd())))

@@ -4,8 +4,8 @@
 """
 Cookies of the handshake (RFC 6265 and its revision, 6265bis).
 
-Reading is lenient and linear (L{http.cookies} reads some values in quadratic
-time); writing is strict, and formats with L{http.cookies}.
+Reading is lenient and linear, writing is strict.  L{http.cookies} is neither: it
+reads some values in quadratic time, and does not check the attributes it writes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import format_datetime
-from http.cookies import Morsel
 
 _VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")
 _ATTRIBUTE = re.compile(r"[ -:<-~]*")
@@ -80,8 +79,10 @@ class Cookie:
         for attribute, text in (("path", self.path), ("domain", self.domain)):
             if text is not None and not _ATTRIBUTE.fullmatch(text):
                 raise ValueError(f"cookie {self.name} cannot have {attribute} {text!r}")
-        if self.expires is not None and self.expires.tzinfo is None:
-            raise ValueError(f"cookie {self.name}: expires needs a time zone")
+        if self.expires is not None and getattr(self.expires, "tzinfo", None) is None:
+            raise ValueError(f"cookie {self.name}: expires is a datetime with a zone")
+        if self.maxAge is not None and type(self.maxAge) is not int:
+            raise ValueError(f"cookie {self.name}: maxAge is a whole number of seconds")
         if self.sameSite is not None and self.sameSite not in _SAME_SITE:
             raise ValueError(f"cookie {self.name}: sameSite is one of {_SAME_SITE}")
         if self.sameSite == "None" and not self.secure:
@@ -103,21 +104,20 @@ class Cookie:
         """
         @return: the value of a Set-Cookie field.
         """
-        morsel: Morsel[str] = Morsel()
-        morsel.set(self.name, self.value, self.value)
+        parts = [f"{self.name}={self.value}"]
         if self.path is not None:
-            morsel["path"] = self.path
+            parts.append(f"Path={self.path}")
         if self.domain is not None:
-            morsel["domain"] = self.domain.lower()
+            parts.append(f"Domain={self.domain.lower()}")
         if self.expires is not None:
             utc = self.expires.astimezone(timezone.utc)
-            morsel["expires"] = format_datetime(utc, usegmt=True)
+            parts.append(f"Expires={format_datetime(utc, usegmt=True)}")
         if self.maxAge is not None:
-            morsel["max-age"] = str(self.maxAge)
-        if self.secure:
-            morsel["secure"] = True
-        if self.httpOnly:
-            morsel["httponly"] = True
+            parts.append(f"Max-Age={self.maxAge}")
         if self.sameSite is not None:
-            morsel["samesite"] = self.sameSite
-        return morsel.OutputString()
+            parts.append(f"SameSite={self.sameSite}")
+        if self.secure:
+            parts.append("Secure")
+        if self.httpOnly:
+            parts.append("HttpOnly")
+        return "; ".join(parts)

@@ -25,7 +25,7 @@ to plain attributes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from io import BytesIO, StringIO
+from io import BytesIO
 from struct import Struct
 from typing import Any
 
@@ -226,8 +226,8 @@ class Framer(Life):
                     self._receiverFailed()
         except ProtocolViolation as violation:
             self._violated(violation)
-        except UnicodeDecodeError as error:
-            self._violated(InvalidPayload(f"text that is not UTF-8: {error.reason}"))
+        except UnicodeDecodeError:
+            self._violated(InvalidPayload("text that is not UTF-8"))
         finally:
             self._busy = False
         if self.state >= _DISCARDING:
@@ -278,8 +278,7 @@ class Framer(Life):
             self._fragments = 0
             self._decoder = Utf8Decoder() if opcode == _TEXT else None
         if opcode or not self._assembling:
-            text = opcode == _TEXT and self._assembling
-            self._sink = StringIO() if text else BytesIO()
+            self._sink = BytesIO()
         self._size += length
         self._fragments += 1
         limit = self._settings.maxReceivedFragments
@@ -306,11 +305,9 @@ class Framer(Life):
             chunk = xorMask(chunk, self._key)
             turn = size & 3
             self._key = self._key[turn:] + self._key[:turn]
-        if self._decoder is None:
-            self._sink.write(chunk)
-        else:
-            text = self._decoder.decode(chunk)
-            self._sink.write(text if self._assembling else chunk)
+        if self._decoder is not None:
+            self._decoder.decode(chunk)
+        self._sink.write(chunk)
         self._missing -= size
         if not self._missing:
             self._frameEnds()
@@ -332,6 +329,8 @@ class Framer(Life):
         self._sink = None
         if not self._assembling:
             complete = Frame(Opcode(self._first & 0x0F), complete, bool(fin))
+        elif self._decoder is not None:
+            complete = complete.decode("utf-8")
         try:
             self._deliver(complete)
         except BaseException:
@@ -428,6 +427,8 @@ class Framer(Life):
             return
         if self.state != _OPEN:
             self._refuseMessage()
+        if not isinstance(frame.payload, bytes):
+            frame = frame._replace(payload=asBytes(frame.payload))
         self._sequence.check(frame)
         first = frame.opcode | (_FIN if frame.fin else 0)
         self._write(encodeFrame(first, frame.payload, self._masksSent))
@@ -446,6 +447,9 @@ class Framer(Life):
             # nothing more: so what comes before it is dropped.
             self._deliver = _notConnected
             self._resumeReceipt()
+
+    def _discarding(self) -> None:
+        self._paused = False
 
     # What happens seldom, for the connection to override
 

@@ -92,7 +92,11 @@ class Utf8Decoder:
         if self._tail:
             chunk = self._tail + chunk
         text, used = codecs.utf_8_decode(chunk, "strict", final)
-        self._tail = chunk[used:]
+        tail = chunk[used:]
+        # The codec waits for the third byte of a surrogate, which is never good.
+        if tail[:1] == b"\xed" and tail[1:2] > b"\x9f":
+            raise UnicodeDecodeError("utf-8", chunk, used, used + 1, "a surrogate")
+        self._tail = tail
         return text
 
 

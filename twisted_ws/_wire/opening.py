@@ -163,51 +163,91 @@ def readResponse(lines: Sequence[bytes]) -> Response:
 
 class Body:
     """
-    The body of a refusal, as far as it is kept.
+    The body of a refusal, as far as it is kept (RFC 9112 section 6.3).
 
     @cvar limit: bytes that are kept.
     """
 
     limit = 65536
 
-    def __init__(self, headers: Headers) -> None:
+    def __init__(self, response: Response) -> None:
+        headers = response.headers
         codings = [value.lower() for value in headers.getAll("transfer-encoding")]
-        self._chunked = codings == ["chunked"]
         lengths = set(headers.getAll("content-length"))
         length = lengths.pop() if len(lengths) == 1 else ""
-        sized = not codings and re.fullmatch("[0-9]{1,18}", length)
-        self._wanted = min(int(length), self.limit) if sized else self.limit
-        self._raw = bytearray()
+        self._kept = bytearray()
+        self._wanted = self.limit
+        self._chunks: _Chunks | None = None
+        if response.status in (204, 304):
+            self._wanted = 0
+        elif codings == ["chunked"]:
+            self._chunks = _Chunks()
+        elif not codings and re.fullmatch("[0-9]{1,18}", length):
+            self._wanted = min(int(length), self.limit)
 
     def dataReceived(self, data: bytes) -> bool:
         """
         @return: whether all that is wanted is here.
         """
-        self._raw += data[: self._wanted - len(self._raw)]
-        if len(self._raw) >= self._wanted:
-            return True
-        return self._chunked and (b"\r\n" + self._raw).endswith(b"\r\n0\r\n\r\n")
+        if self._chunks is not None:
+            data = self._chunks.decode(data)
+        self._kept += data[: self._wanted - len(self._kept)]
+        ended = self._chunks is not None and self._chunks.ended
+        return ended or len(self._kept) >= self._wanted
 
     def value(self) -> bytes:
         """
         @return: what came of the body.
         """
-        raw = bytes(self._raw)
-        return _joinChunks(raw) if self._chunked else raw
+        return bytes(self._kept)
 
 
-def _joinChunks(raw: bytes) -> bytes:
+class _Chunks:
     """
-    Decode as much of a chunked body as is well formed (RFC 9112 section 7.1).
+    Undoes the chunked coding (RFC 9112 section 7.1), as far as it is well formed.
+
+    @ivar ended: whether the last chunk came, or one that is malformed.
     """
-    chunks: list[bytes] = []
-    at = 0
-    while True:
-        end = raw.find(b"\r\n", at)
-        size = _SIZE_LINE.fullmatch(raw, at, end) if end >= 0 else None
-        if size is None or int(size[1], 16) == 0:
-            return b"".join(chunks)
-        at = end + 2
-        stop = at + int(size[1], 16)
-        chunks.append(raw[at:stop])
-        at = stop + 2
+
+    _maxLine = 4096
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._line = b""
+        self._missing = 0  # bytes of the chunk, and of the line end behind it
+        self._inTrailer = False
+
+    def decode(self, data: bytes) -> bytes:
+        """
+        @return: the content that is complete with C{data}.
+        """
+        content = []
+        at = 0
+        while at < len(data) and not self.ended:
+            if self._missing:
+                step = min(self._missing, len(data) - at)
+                size = min(step, max(self._missing - 2, 0))
+                content.append(data[at : at + size])
+                self._missing -= step
+                at += step
+                continue
+            end = data.find(b"\n", at) + 1 or len(data)
+            self._line += data[at:end]
+            at = end
+            if len(self._line) > self._maxLine:
+                self.ended = True
+            elif self._line.endswith(b"\n"):
+                line, self._line = self._line, b""
+                self._lineReceived(line)
+        return b"".join(content)
+
+    def _lineReceived(self, line: bytes) -> None:
+        size = _SIZE_LINE.fullmatch(line.removesuffix(b"\r\n"))
+        if self._inTrailer:
+            self.ended = line == b"\r\n"
+        elif size is None or not line.endswith(b"\r\n"):
+            self.ended = True
+        elif int(size[1], 16) == 0:
+            self._inTrailer = True
+        else:
+            self._missing = int(size[1], 16) + 2

@@ -5,10 +5,9 @@
 What C{twistd websocket} serves when it is told nothing else: three applications,
 and a page that talks to them.
 
-The applications are meant to be read.  Each of them keeps to the pace of its peer,
-by being, or naming, the producer of what it sends: that is told to pause while the
-peer has enough to read, to resume when it has room, and to stop when the connection
-begins to close; so none of them ever sends on a connection that is not open.
+The applications are meant to be read.  Each keeps to the pace of its peer: it is, or
+names, the producer of what it sends, which is told to pause while the peer has enough
+to read, to resume when it has room, and to stop when the connection begins to close.
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ from twisted.web.resource import IResource, Resource
 from zope.interface import implementer
 
 from ..receiver import MessageReceiver
+from ..request import WebSocketRequest
 from ..router import ANY, Router
 
 
@@ -47,6 +47,16 @@ class Echo(MessageReceiver):
         Send it back.
         """
         self.transport.sendMessage(message)
+
+
+def echo(request: WebSocketRequest) -> None:
+    """
+    Accept with the subprotocol that the client likes best, whatever it is.
+    """
+    if request.isOriginAllowed():
+        request.accept(Echo(), next(iter(request.requestedProtocols), None))
+    else:
+        request.reject(403, "Origin Not Allowed")
 
 
 @implementer(IPushProducer)
@@ -278,7 +288,14 @@ def makeDemo(clock: IReactorTime | None = None) -> tuple[Router, IResource]:
     @return: the applications, at C{/echo}, C{/counter} and C{/board}; and the page.
     """
     router = Router()
-    router.mount("/echo", ANY, Echo)
-    router.mount("/counter", ANY, CounterFactory(clock))
-    router.mount("/board", ANY, Board())
+    router.mount("/echo", ANY, echo)
+    counter = CounterFactory(clock)
+    board = Board()
+    for path, protocol, application in (
+        ("/counter", "dumb-increment-protocol", counter),
+        ("/board", "lws-mirror-protocol", board),
+    ):
+        # The names by which the demonstrations of other libraries know them.
+        router.mount(path, protocol, application)
+        router.mount(path, None, application)
     return router, Page()

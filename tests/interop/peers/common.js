@@ -59,8 +59,11 @@ function httpServer(tls) {
   return https.createServer({ cert, key: fs.readFileSync(tls.key) });
 }
 
-function readAuthority(command) {
-  return command.ca === null ? undefined : fs.readFileSync(command.ca);
+function tlsOptions({ ca, alpn }) {
+  if (ca === null) return {};
+  const options = { ca: fs.readFileSync(ca) };
+  if (alpn.length) options.ALPNProtocols = alpn;
+  return options;
 }
 
 function obey(program, command) {
@@ -111,7 +114,7 @@ module.exports = {
   failed,
   links,
   payload,
-  readAuthority,
   readTarget,
-  received
+  received,
+  tlsOptions
 };

@@ -9,7 +9,8 @@ Commands (C{do}), to a connection unless marked with *:
   * C{listen}*: serve on 127.0.0.1; C{tls} is C{null}, or the C{key} and C{certificate}
     files to use;
   * C{connect}*: open the connection C{id} to C{url}, with C{version}, C{protocols},
-    C{origin}; C{ca} is the file of the authority to trust;
+    C{origin}; C{ca} is the file of the authority to trust, C{alpn} what to offer in
+    the TLS handshake;
   * C{send}: one message of a C{kind} (C{text} or C{binary}) and a C{size};
   * C{fragments}: one message in frames of C{sizes};
   * C{ping}: with a C{payload};
@@ -118,11 +119,16 @@ def serverContext(tls):
     return context
 
 
-def clientContext(ca):
+def clientContext(command):
     """
     @return: the L{ssl.SSLContext} of a C{connect} command, or C{None}.
     """
-    return None if ca is None else ssl.create_default_context(cafile=ca)
+    if command["ca"] is None:
+        return None
+    context = ssl.create_default_context(cafile=command["ca"])
+    if command["alpn"]:
+        context.set_alpn_protocols(command["alpn"])
+    return context
 
 
 class Program:

@@ -24,10 +24,12 @@ class Link:
     A connection.
     """
 
-    def __init__(self, number, socket):
+    def __init__(self, number, socket, isServer):
         self.number = number
         self.socket = socket
-        self.closing = None
+        self.isServer = isServer
+        self.receiving = None
+        self.closed = asyncio.Event()
 
     async def send(self, message):
         if isinstance(message, str):
@@ -42,16 +44,30 @@ class Link:
         await self.socket.ping(payload)
 
     async def close(self, code, reason):
-        self.closing = asyncio.ensure_future(
-            self.socket.close(code=code, message=reason.encode())
-        )
-        await self.closing
+        # Closing while another task receives is well with aiohttp's clients, but makes
+        # its servers drop the connection without waiting for an answer.  To cancel
+        # that task is well with its servers, but makes its clients do the same.
+        if self.isServer:
+            self.receiving.cancel()
+            await asyncio.wait([self.receiving])
+        await self.socket.close(code=code, message=reason.encode())
+        await asyncio.wait([self.receiving])
+        emit("close", id=self.number, code=self.socket.close_code, reason="")
+        self.closed.set()
 
     async def receive(self):
         """
         Tell of what comes, to the end.
         """
-        code, reason = 1006, ""
+        self.receiving = asyncio.ensure_future(self._receive())
+        await asyncio.wait([self.receiving])
+        if self.receiving.cancelled() or self.receiving.result() is None:
+            await self.closed.wait()
+        else:
+            code, reason = self.receiving.result()
+            emit("close", id=self.number, code=code, reason=reason)
+
+    async def _receive(self):
         while True:
             received = await self.socket.receive()
             if received.type in (WSMsgType.TEXT, WSMsgType.BINARY):
@@ -61,14 +77,11 @@ class Link:
             elif received.type is WSMsgType.PONG:
                 emit("pong", id=self.number, payload=bytes(received.data).decode())
             elif received.type is WSMsgType.CLOSE:
-                code, reason = received.data, received.extra
-                break
+                return received.data, received.extra
+            elif received.type is WSMsgType.CLOSING:
+                return None
             else:
-                if self.closing is not None:
-                    await self.closing
-                code = self.socket.close_code
-                break
-        emit("close", id=self.number, code=code, reason=reason)
+                return 1006, ""
 
 
 class Aiohttp(Program):
@@ -91,7 +104,7 @@ class Aiohttp(Program):
             return web.Response(status=403, text=REFUSAL)
         socket = web.WebSocketResponse(protocols=[SPOKEN], autoping=False)
         await socket.prepare(request)
-        link = self.links[number] = Link(number, socket)
+        link = self.links[number] = Link(number, socket, True)
         if path == "/greet":
             await link.send(message("text", 5))
         version = int(request.headers["Sec-WebSocket-Version"])
@@ -114,7 +127,7 @@ class Aiohttp(Program):
                     command["url"],
                     protocols=command["protocols"],
                     origin=command["origin"],
-                    ssl=clientContext(command["ca"]) or True,
+                    ssl=clientContext(command) or True,
                     autoping=False,
                 )
             except WSServerHandshakeError as refused:
@@ -125,7 +138,7 @@ class Aiohttp(Program):
                     why=refused.headers.get("X-Why"),
                 )
                 return
-            link = self.links[number] = Link(number, socket)
+            link = self.links[number] = Link(number, socket, False)
             emit("open", id=number, protocol=socket.protocol)
             await link.receive()
 

@@ -12,9 +12,9 @@ const {
   failed,
   links,
   payload,
-  readAuthority,
   readTarget,
-  received
+  received,
+  tlsOptions
 } = require('./common');
 const { client: Client, frame: Frame, server: Server } = require('websocket');
 
@@ -79,7 +79,7 @@ function connect(command) {
   const { id } = command;
   const client = new Client({
     webSocketVersion: command.version,
-    tlsOptions: { ca: readAuthority(command) }
+    tlsOptions: tlsOptions(command)
   });
   client.on('connect', (connection) => {
     new Link(id, connection);

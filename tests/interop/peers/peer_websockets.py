@@ -72,10 +72,14 @@ class Websockets(Program):
             "127.0.0.1",
             0,
             ssl=context,
-            subprotocols=[SPOKEN],
+            select_subprotocol=self.choose,
             process_request=self.decide,
         )
         return server.sockets[0].getsockname()[1]
+
+    def choose(self, connection, offered):
+        # Its own choice would refuse clients that ask for none.
+        return SPOKEN if SPOKEN in offered else None
 
     def decide(self, connection, request):
         if readTarget(request.path)[0] == "/refuse":
@@ -104,7 +108,7 @@ class Websockets(Program):
                 command["url"],
                 origin=command["origin"],
                 subprotocols=command["protocols"] or None,
-                ssl=clientContext(command["ca"]),
+                ssl=clientContext(command),
             )
         except InvalidStatus as refused:
             response = refused.response

@@ -12,9 +12,9 @@ const {
   failed,
   links,
   payload,
-  readAuthority,
   readTarget,
-  received
+  received,
+  tlsOptions
 } = require('./common');
 const { WebSocket, WebSocketServer } = require('ws');
 
@@ -80,7 +80,7 @@ function connect(command) {
   const socket = new WebSocket(command.url, command.protocols, {
     protocolVersion: command.version,
     origin: command.origin || undefined,
-    ca: readAuthority(command)
+    ...tlsOptions(command)
   });
   new Link(id, socket);
   socket.on('open', () => emit('open', { id, protocol: socket.protocol || null }));

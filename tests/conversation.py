@@ -1,0 +1,217 @@
+# Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
+
+"""
+For the tests of open connections: a connection of either role in memory, with a
+receiver above it and a peer that speaks bytes.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from hashlib import sha1
+from typing import Any
+
+from twisted.internet.error import ConnectionLost
+from twisted.python.failure import Failure
+
+from tests.wire import KEY, RawFrame, rawFrame, readFrames
+from twisted_ws import ClientConfig, ServerConfig, WebSocketConnection
+from twisted_ws.testing import MemoryCarrier, MemoryServer, RawPeer, RecordingReceiver
+
+CLOSE_1000 = (0x88, b"\x03\xe8")
+"""
+A Close frame with the code 1000, as first byte and payload.
+"""
+
+BOTH = ((True, "server"), (False, "client"))
+"""
+The roles of a connection.
+"""
+
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: server.invalid\r\nUpgrade: websocket\r\n"
+    b"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    b"Sec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+def answerTo(handshake: bytes) -> bytes:
+    """
+    @return: a server's answer to a client's opening handshake.
+    """
+    key = handshake.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0]
+    digest = sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+        b"Connection: Upgrade\r\nSec-WebSocket-Accept: " + b64encode(digest)
+    ) + b"\r\n\r\n"
+
+
+class RawServer(RawPeer):
+    """
+    Answers the opening handshake, and speaks bytes from then on.  It is its own
+    factory.
+    """
+
+    opened = False
+
+    def buildProtocol(self, address: object) -> RawServer:
+        return self
+
+    def dataReceived(self, data: bytes) -> None:
+        RawPeer.dataReceived(self, data)
+        if not self.opened and b"\r\n\r\n" in self.received:
+            self.opened = True
+            self.transport.write(answerTo(self.take()))
+
+
+class Conversation:
+    """
+    A connection in memory.
+
+    @ivar isServer: the role of our end.
+    @ivar receiver: a L{RecordingReceiver}, unless another was given.
+    @ivar connection: ours.
+    @ivar peer: the other end.
+    @ivar clock: the L{Clock} of our end.
+    @ivar server: what both are part of.
+    @ivar carrier: our end of the carrier.
+    @ivar peerCarrier: the other end.
+    """
+
+    connection: WebSocketConnection
+
+    def __init__(
+        self, isServer: bool = True, receiver: Any = None, **options: Any
+    ) -> None:
+        self.isServer = isServer
+        self.receiver = RecordingReceiver() if receiver is None else receiver
+        self.peer: Any
+        if isServer:
+            self.server = MemoryServer(self._accept, ServerConfig(**options))
+            self.peer = self.server.connectRaw()
+            self.peer.send(HANDSHAKE)
+            self.peerCarrier, self.carrier = self.server.carriers[0]
+            head, _, rest = self.peer.take().partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 101 "), head
+            self.peer.received = rest
+        else:
+            self.server = MemoryServer(RecordingReceiver)
+            self.peer = RawServer(self.server)
+            self.server.factory = self.peer
+            opened = self.server.connect("/", self.receiver, ClientConfig(**options))
+            assert opened.result is self.receiver, opened.result
+            self.connection = self.receiver.transport
+            self.carrier, self.peerCarrier = self.server.carriers[0]
+        self.clock = self.server.clock
+
+    def _accept(self, request: Any) -> None:
+        self.connection = request.accept(self.receiver)
+
+    # What the peer does
+
+    def frame(self, first: int, payload: bytes = b"") -> bytes:
+        """
+        @return: a frame as the peer has to send it.
+        """
+        return rawFrame(first, payload, KEY if self.isServer else None)
+
+    def send(self, *frames: tuple[int, bytes]) -> None:
+        """
+        Have the peer send whole frames, first bytes and payloads, in one read.
+        """
+        self.peer.send(b"".join(self.frame(*each) for each in frames))
+
+    def sendBytes(self, data: bytes) -> None:
+        """
+        Have the peer send anything at all.
+        """
+        self.peer.send(data)
+
+    def take(self) -> list[tuple[int, bytes]]:
+        """
+        @return: the frames that came to the peer since the last C{take}.
+        """
+        self.flush()
+        frames: list[RawFrame] = readFrames(self.peer.take())
+        for frame in frames:
+            assert (frame.key is None) == self.isServer, "clients mask, servers do not"
+        return [(frame.first, frame.payload) for frame in frames]
+
+    def stopReading(self) -> None:
+        """
+        Have the peer read nothing, until C{readOn}.
+        """
+        self.peerCarrier.pauseProducing()
+
+    def readOn(self) -> None:
+        """
+        Have the peer read all that waits.
+        """
+        self.peerCarrier.resumeProducing()
+        self.flush()
+
+    def congest(self) -> None:
+        """
+        Have the peer read nothing, and send it more than our carrier takes: one
+        binary message of C{MemoryCarrier.highWater} bytes.
+        """
+        self.stopReading()
+        self.connection.sendMessage(bytes(MemoryCarrier.highWater))
+        self.flush()
+
+    def dropCarrier(self) -> None:
+        """
+        Have the peer close the carrier.
+        """
+        self.peer.transport.loseConnection()
+        self.flush()
+
+    def resetCarrier(self) -> None:
+        """
+        Have the peer, or what stands between, reset the carrier.
+        """
+        self.peer.transport.abortConnection()
+        self.flush()
+
+    # What happens to both
+
+    def flush(self) -> None:
+        """
+        Let bytes move.
+        """
+        self.server.flush()
+
+    def advance(self, seconds: float) -> None:
+        """
+        Let time pass, and what it causes move.
+        """
+        self.clock.advance(seconds)
+        self.flush()
+
+    def turn(self) -> None:
+        """
+        Do what a reactor does in one turn: run the calls that are due, but not those
+        that they schedule, and then let bytes move.
+        """
+        now = self.clock.seconds()
+        for call in self.clock.getDelayedCalls():
+            if call.active() and call.getTime() <= now:
+                self.clock.calls.remove(call)
+                call.called = True
+                call.func(*call.args, **call.kw)
+        self.flush()
+
+    @property
+    def timers(self) -> int:
+        """
+        How many calls are scheduled.
+        """
+        return len(self.clock.getDelayedCalls())
+
+    def loseNow(self, reason: BaseException | None = None) -> None:
+        """
+        Tell our end that its carrier is gone, in the middle of whatever happens: no
+        transport of Twisted's does that, others might.
+        """
+        self.connection.connectionLost(Failure(reason or ConnectionLost()))

@@ -1,0 +1,278 @@
+# Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
+
+"""
+The tunables: L{twisted_ws.config}.
+"""
+
+from dataclasses import FrozenInstanceError, fields, replace
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_ws import ClientConfig, ServerConfig
+from twisted_ws.config import ConnectionConfig
+
+COMMON = {
+    "maxReceivedFrameSize": None,
+    "maxReceivedMessageSize": 1048576,
+    "maxReceivedFragments": 4096,
+    "assembleFragments": True,
+    "fragmentOutgoingMessages": True,
+    "fragmentationThreshold": 16384,
+    "keepalive": True,
+    "keepaliveInterval": 20.0,
+    "keepaliveGracePeriod": 10.0,
+    "dropConnectionOnKeepaliveTimeout": True,
+    "useNativeKeepalive": False,
+    "closeTimeout": 5.0,
+    "disableNagleAlgorithm": True,
+    "handshakeTimeout": 10.0,
+    "maxHeaderLine": 8192,
+    "maxHeaderLines": 128,
+    "maxHeaderSize": 16384,
+}
+SERVER = {
+    **COMMON,
+    "allowedOrigins": ("same-origin",),
+    "protocols": (),
+    "preferClientProtocols": False,
+}
+CLIENT = {
+    **COMMON,
+    "maxReceivedMessageSize": 8388608,
+    "keepalive": False,
+    "webSocketVersion": 13,
+}
+
+NO_FLAG = [None, 0, 1, "true", "", [], 1.0]
+NO_NUMBER = ["1", "", b"1", [], {}, object()]
+NO_SIZE = [*NO_NUMBER, 0, -1, 1.5, 8192.0, True, False, float("inf"), float("nan")]
+NO_DURATION = [
+    *NO_NUMBER,
+    None,
+    0,
+    0.0,
+    -1,
+    -0.5,
+    True,
+    False,
+    float("inf"),
+    float("nan"),
+    1j,
+]
+NO_LIST = [None, 5, 1.5, True, object()]
+WRONG = {
+    "maxReceivedFrameSize": NO_SIZE,
+    "maxReceivedMessageSize": NO_SIZE,
+    "maxReceivedFragments": NO_SIZE,
+    "assembleFragments": NO_FLAG,
+    "fragmentOutgoingMessages": NO_FLAG,
+    "fragmentationThreshold": [*NO_SIZE, None],
+    "keepalive": NO_FLAG,
+    "keepaliveInterval": NO_DURATION,
+    "keepaliveGracePeriod": NO_DURATION,
+    "dropConnectionOnKeepaliveTimeout": NO_FLAG,
+    "useNativeKeepalive": NO_FLAG,
+    "closeTimeout": NO_DURATION,
+    "disableNagleAlgorithm": NO_FLAG,
+    "handshakeTimeout": NO_DURATION,
+    "maxHeaderLine": [*NO_SIZE, None, 63],
+    "maxHeaderLines": [*NO_SIZE, None, 7],
+    "maxHeaderSize": [*NO_SIZE, None, 255],
+    "allowedOrigins": [
+        *NO_LIST,
+        "same-origin",
+        "https://example.com",
+        "",
+        b"*",
+        [5],
+        [None],
+        ["example.com"],
+        ["https://example.com/"],
+        ["https://*.example.com"],
+        ["https://example.com:0"],
+        [""],
+        ["NULL"],
+        [b"https://example.com"],
+        ["https://example.com", "evil"],
+    ],
+    "protocols": [
+        *NO_LIST,
+        "chat",
+        "",
+        b"chat",
+        [5],
+        [None],
+        [b"chat"],
+        [""],
+        ["a b"],
+        ["a,b"],
+        ["a", "b\r\n"],
+        ["\xe9"],
+    ],
+    "preferClientProtocols": NO_FLAG,
+    "webSocketVersion": [None, 0, 7, 12, 14, -13, "13", b"13", [13], object()],
+}
+RIGHT = {
+    "maxReceivedFrameSize": [1, 1 << 40, None],
+    "maxReceivedMessageSize": [1, 1 << 40, None],
+    "maxReceivedFragments": [1, None],
+    "fragmentationThreshold": [1, 1 << 40],
+    "keepaliveInterval": [0.001, 1, 1e6],
+    "keepaliveGracePeriod": [0.001, 1],
+    "closeTimeout": [0.001, 1],
+    "handshakeTimeout": [0.001, 1],
+    "maxHeaderLine": [64, 1 << 20],
+    "maxHeaderLines": [8, 1000],
+    "maxHeaderSize": [256, 1 << 20],
+    "allowedOrigins": [
+        "*",
+        (),
+        [],
+        ["*"],
+        ["null"],
+        {"same-origin", "null"},
+        frozenset({"https://example.com", "http://example.com:8080"}),
+        ("https://[::1]:8443",),
+    ],
+    "protocols": [(), ("chat", "chat.v2"), ("__class__",)],
+    "webSocketVersion": [8, 13],
+}
+
+
+def defaults(config):
+    """
+    @return: the options of a configuration by name.
+    """
+    return {option.name: getattr(config, option.name) for option in fields(config)}
+
+
+class DefaultTests(SynchronousTestCase):
+    """
+    What is in force when nothing is said.
+    """
+
+    def test_server(self):
+        """
+        A server's defaults are the ones documented.
+        """
+        self.assertEqual(defaults(ServerConfig()), SERVER)
+
+    def test_client(self):
+        """
+        A client takes larger messages and sends no pings.
+        """
+        self.assertEqual(defaults(ClientConfig()), CLIENT)
+
+    def test_common(self):
+        """
+        All else is the same for both.
+        """
+        self.assertEqual(defaults(ConnectionConfig()), COMMON)
+
+    def test_documented(self):
+        """
+        Every option is described in the docstring of its class, and has a line of help
+        for the command line.
+        """
+        for kind in (ConnectionConfig, ServerConfig, ClientConfig):
+            inherited = {f.name for f in fields(ConnectionConfig)}
+            for option in fields(kind):
+                self.assertTrue(option.metadata["help"].endswith("."), option.name)
+                self.assertLess(len(option.metadata["help"]), 80, option.name)
+                if kind is ConnectionConfig or option.name not in inherited:
+                    self.assertIn(f"@ivar {option.name}:", kind.__doc__)
+
+
+class ValidationTests(SynchronousTestCase):
+    """
+    A wrong value is found where it is given.
+    """
+
+    def kindFor(self, name):
+        """
+        @return: the configuration class that has an option.
+        """
+        return ClientConfig if name == "webSocketVersion" else ServerConfig
+
+    def test_allAreTested(self):
+        """
+        There is no option without wrong values here.
+        """
+        self.assertEqual(WRONG.keys(), SERVER.keys() | CLIENT.keys())
+
+    def test_wrong(self):
+        """
+        Each option refuses values of the wrong kind or out of range, and names itself.
+        """
+        taken = []
+        for name, values in WRONG.items():
+            for value in values:
+                try:
+                    self.kindFor(name)(**{name: value})
+                except ValueError as error:
+                    self.assertIn(name, str(error), repr(value))
+                except Exception as error:
+                    taken.append((name, value, error))
+                else:
+                    taken.append((name, value))
+        self.assertEqual(taken, [])
+
+    def test_right(self):
+        """
+        Each takes the least and the most that makes sense.
+        """
+        for name, values in RIGHT.items():
+            for value in values:
+                config = self.kindFor(name)(**{name: value})
+                self.assertEqual(getattr(config, name), value, name)
+
+    def test_clientRefusesTheSame(self):
+        """
+        The inherited options are checked on clients too.
+        """
+        for name in COMMON:
+            for value in WRONG[name]:
+                with self.assertRaisesRegex(ValueError, name):
+                    ClientConfig(**{name: value})
+
+    def test_unknown(self):
+        """
+        An option that does not exist, and one without its name, are refused.
+        """
+        self.assertRaises(TypeError, ServerConfig, maxFrameSize=1)
+        self.assertRaises(TypeError, ServerConfig, 1)
+        self.assertRaises(TypeError, ClientConfig, allowedOrigins="*")
+
+
+class FrozenTests(SynchronousTestCase):
+    """
+    A configuration is passed whole, and never changes.
+    """
+
+    def test_frozen(self):
+        """
+        No option can be set, and no other attribute.
+        """
+        for config in (ServerConfig(), ClientConfig()):
+            self.assertRaises(FrozenInstanceError, setattr, config, "closeTimeout", 1)
+            self.assertRaises(
+                (AttributeError, TypeError), setattr, config, "closetimeout", 1
+            )
+
+    def test_replace(self):
+        """
+        C{dataclasses.replace} derives one from another, checked like any.
+        """
+        config = replace(ServerConfig(protocols=("a",)), closeTimeout=1)
+        self.assertEqual(config, ServerConfig(protocols=("a",), closeTimeout=1))
+        self.assertEqual(defaults(ServerConfig()), SERVER)
+        with self.assertRaisesRegex(ValueError, "closeTimeout"):
+            replace(config, closeTimeout=0)
+
+    def test_equality(self):
+        """
+        Two with the same options are equal, and can be in a set.
+        """
+        self.assertEqual(ServerConfig(), ServerConfig())
+        self.assertNotEqual(ServerConfig(), ServerConfig(closeTimeout=1))
+        self.assertEqual(len({ServerConfig(), ServerConfig(), ClientConfig()}), 2)

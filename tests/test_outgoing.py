@@ -1,0 +1,1048 @@
+# Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
+
+"""
+L{twisted_ws.outgoing}: sending no faster than the peer reads, and messages that are
+sent piece by piece.
+"""
+
+from __future__ import annotations
+
+from array import array
+from io import BytesIO
+
+from twisted.internet.interfaces import IConsumer, IPushProducer
+from twisted.protocols.basic import FileSender
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from tests.conversation import BOTH, CLOSE_1000, Conversation
+from twisted_ws import (
+    ClosedAbruptly,
+    ClosedCleanly,
+    ConnectionNotOpen,
+    Frame,
+    MessageReceiver,
+)
+from twisted_ws._wire.frames import Opcode
+from twisted_ws.errors import IllegalFrame
+from twisted_ws.testing import MemoryCarrier
+
+FULL = (0x82, bytes(MemoryCarrier.highWater))
+"""
+What C{Conversation.congest} sends, reassembled.
+"""
+
+
+def reassembled(frames):
+    """
+    @return: the frames, fragments of a message joined.
+    """
+    whole = []
+    for first, payload in frames:
+        if first & 0x0F:
+            whole.append((first, payload))
+        else:
+            opcode, before = whole.pop()
+            whole.append((opcode | first, before + payload))
+    return whole
+
+
+class Producer:
+    """
+    A push producer that writes down what happens to it.
+    """
+
+    def __init__(self, act=None):
+        self.calls = []
+        self._act = act or {}
+
+    def pauseProducing(self):
+        self._called("pause")
+
+    def resumeProducing(self):
+        self._called("resume")
+
+    def stopProducing(self):
+        self._called("stop")
+
+    def _called(self, name):
+        self.calls.append(name)
+        if name in self._act:
+            self._act[name]()
+
+
+class WhenWritableTests(SynchronousTestCase):
+    """
+    C{whenWritable}.
+    """
+
+    def test_room(self):
+        """
+        It has fired when the carrier has room.
+        """
+        c = Conversation()
+        self.assertIsNone(self.successResultOf(c.connection.whenWritable()))
+        c.connection.sendMessage("a")
+        self.assertIsNone(self.successResultOf(c.connection.whenWritable()))
+
+    def test_noRoom(self):
+        """
+        Otherwise it fires when all that waited was read; who waited first is served
+        first.
+        """
+        for isServer, role in BOTH:
+            c = Conversation(isServer)
+            c.congest()
+            order = []
+            for number in range(3):
+                waiting = c.connection.whenWritable()
+                waiting.addCallback(lambda result, number=number: order.append(number))
+            self.assertEqual(order, [], role)
+            c.readOn()
+            self.assertEqual(order, [0, 1, 2], role)
+            self.assertEqual(reassembled(c.take()), [FULL], role)
+
+    def test_fullAgain(self):
+        """
+        When one who waited fills the carrier again the others go on waiting.
+        """
+        c = Conversation()
+        c.congest()
+        order = []
+
+        def fill(result, number):
+            order.append(number)
+            c.connection.sendMessage(bytes(MemoryCarrier.highWater))
+
+        for number in range(3):
+            c.connection.whenWritable().addCallback(fill, number)
+        for expected in range(1, 4):
+            c.peerCarrier.resumeProducing()
+            c.carrier.moveOn(1 << 30)
+            self.assertEqual(order, list(range(expected)))
+            c.stopReading()
+
+    def test_loop(self):
+        """
+        A sender that awaits room after each message never has more than one message
+        over the mark in the carrier, and needs no more stack for more messages.
+        """
+        c = Conversation(keepalive=False)
+        c.stopReading()
+        sent = []
+        size = MemoryCarrier.highWater // 2
+
+        def send(result=None):
+            while len(sent) < 50:
+                sent.append(len(c.carrier.outgoing))
+                c.connection.sendMessage(bytes(size))
+                waiting = c.connection.whenWritable()
+                if not waiting.called:
+                    waiting.addCallback(send)
+                    return
+
+        send()
+        self.assertLess(len(sent), 4)
+        while len(sent) < 50:
+            c.peerCarrier.resumeProducing()
+            c.carrier.moveOn(1 << 30)
+            c.stopReading()
+        self.assertLessEqual(max(sent), MemoryCarrier.highWater)
+
+    def test_cancel(self):
+        """
+        One that is cancelled waits no more; the others do.
+        """
+        c = Conversation()
+        c.congest()
+        first, second, third = (c.connection.whenWritable() for _ in range(3))
+        second.cancel()
+        self.failureResultOf(second)
+        first.addCallback(lambda result: third.cancel())
+        c.readOn()
+        self.successResultOf(first)
+        self.failureResultOf(third)
+        c.dropCarrier()
+
+    def test_end(self):
+        """
+        It fails with the end of the connection, for those who wait, whoever they
+        cancel then, and for who asks later.
+        """
+        for isServer, role in BOTH:
+            c = Conversation(isServer)
+            c.congest()
+            first, second, third, fourth = (
+                c.connection.whenWritable() for _ in range(4)
+            )
+            first.addErrback(lambda failure: (third.cancel(), failure)[1])
+            c.resetCarrier()
+            for each in (first, second, fourth, c.connection.whenWritable()):
+                failure = self.failureResultOf(each, ClosedAbruptly)
+                self.assertIs(failure.value, c.receiver.reason, role)
+            self.assertIsNone(self.failureResultOf(third).check(ClosedAbruptly))
+
+    def test_closing(self):
+        """
+        When the connection closes, who waits is told at its end at the latest.
+        """
+        c = Conversation()
+        c.congest()
+        waiting = c.connection.whenWritable()
+        c.send(CLOSE_1000)
+        c.advance(5)
+        self.failureResultOf(waiting, ClosedCleanly)
+
+
+class PushProducerTests(SynchronousTestCase):
+    """
+    C{registerProducer} with C{streaming}.
+    """
+
+    def test_pausedAndResumed(self):
+        """
+        It is paused once when the carrier is full, however often it writes then, and
+        resumed once when it is empty.
+        """
+        for isServer, role in BOTH:
+            c = Conversation(isServer)
+            producer = Producer()
+            c.connection.registerProducer(producer, True)
+            c.connection.sendMessage(bytes(1000))
+            self.assertEqual(producer.calls, [], role)
+            c.congest()
+            c.connection.sendMessage("more")
+            c.connection.ping()
+            self.assertEqual(producer.calls, ["pause"], role)
+            c.readOn()
+            self.assertEqual(producer.calls, ["pause", "resume"], role)
+            c.congest()
+            self.assertEqual(producer.calls, ["pause", "resume", "pause"], role)
+
+    def test_registeredLate(self):
+        """
+        One that is registered while the carrier is full is paused at once.
+        """
+        c = Conversation()
+        c.congest()
+        producer = Producer()
+        c.connection.registerProducer(producer, True)
+        self.assertEqual(producer.calls, ["pause"])
+        c.readOn()
+        self.assertEqual(producer.calls, ["pause", "resume"])
+
+    def test_unregistered(self):
+        """
+        When it is unregistered it hears no more, not even of the end.
+        """
+        c = Conversation()
+        producer = Producer()
+        c.connection.registerProducer(producer, True)
+        c.connection.unregisterProducer()
+        c.congest()
+        c.readOn()
+        c.dropCarrier()
+        self.assertEqual(producer.calls, [])
+
+    def test_twice(self):
+        """
+        A second one is refused while there is one; the first stays.
+        """
+        c = Conversation()
+        first, second = Producer(), Producer()
+        c.connection.registerProducer(first, True)
+        for streaming in (True, False):
+            error = self.assertRaises(
+                RuntimeError, c.connection.registerProducer, second, streaming
+            )
+            self.assertIn(repr(first), str(error))
+        self.assertRaises(
+            RuntimeError, c.connection.beginMessage().registerProducer, second, True
+        )
+        c.congest()
+        self.assertEqual((first.calls, second.calls), (["pause"], []))
+        c.connection.unregisterProducer()
+        c.connection.registerProducer(second, True)
+        self.assertEqual(second.calls, ["pause"])
+
+    def test_unregisterNone(self):
+        """
+        To unregister when there is none does nothing.
+        """
+        c = Conversation()
+        c.connection.unregisterProducer()
+        c.dropCarrier()
+        c.connection.unregisterProducer()
+
+    def test_stopped(self):
+        """
+        It is stopped once, as soon as nothing can be sent any more.
+        """
+        ends = [
+            ("we close", lambda c: c.connection.close()),
+            ("peer closes", lambda c: c.send(CLOSE_1000)),
+            ("violation", lambda c: c.send((0x83, b""))),
+            ("abort", lambda c: c.connection.abortConnection()),
+            ("drop", lambda c: c.dropCarrier()),
+            ("reset", lambda c: c.resetCarrier()),
+        ]
+        for isServer, role in BOTH:
+            for name, end in ends:
+                c = Conversation(isServer)
+                producer = Producer()
+                c.connection.registerProducer(producer, True)
+                end(c)
+                self.assertEqual(producer.calls, ["stop"], f"{name}, {role}")
+                c.flush()
+                c.advance(5)
+                self.assertEqual(producer.calls, ["stop"], f"{name}, {role}")
+                self.assertEqual(c.receiver.losses, 1, f"{name}, {role}")
+
+    def test_registeredTooLate(self):
+        """
+        One that is registered when nothing can be sent any more is stopped at once.
+        """
+        stages = [
+            ("closing", lambda c: c.connection.close()),
+            ("failed", lambda c: (c.stopReading(), c.send((0x83, b"")))),
+            ("aborted", lambda c: c.connection.abortConnection()),
+            ("closed", lambda c: c.dropCarrier()),
+        ]
+        for stage, reach in stages:
+            for streaming in (True, False):
+                c = Conversation()
+                reach(c)
+                producer = Producer()
+                c.connection.registerProducer(producer, streaming)
+                self.assertEqual(producer.calls, ["stop"], stage)
+                c.turn()
+                c.advance(5)
+                self.assertEqual(producer.calls, ["stop"], stage)
+                self.assertEqual(c.timers, 0, stage)
+
+    def test_closeIsNotHeldUp(self):
+        """
+        A producer that is paused and never unregistered does not keep the carrier from
+        ending.
+        """
+        for isServer, role in BOTH:
+            c = Conversation(isServer)
+            c.connection.registerProducer(Producer(), True)
+            c.congest()
+            c.connection.close()
+            c.send(CLOSE_1000)
+            self.assertIsNone(c.carrier.producer, role)
+            c.readOn()
+            if not isServer:
+                c.dropCarrier()
+            self.assertIsInstance(c.receiver.reason, ClosedCleanly, role)
+
+
+class PullProducerTests(SynchronousTestCase):
+    """
+    C{registerProducer} without C{streaming}.
+    """
+
+    def test_pulled(self):
+        """
+        It is asked once a turn of the reactor while the carrier has room, from the turn
+        after it was registered.
+        """
+        c = Conversation(keepalive=False)
+        producer = Producer()
+        c.connection.registerProducer(producer, False)
+        self.assertEqual(producer.calls, [])
+        for turn in range(1, 4):
+            c.turn()
+            self.assertEqual(producer.calls, ["resume"] * turn)
+        c.congest()
+        c.turn()
+        c.turn()
+        self.assertEqual(producer.calls, ["resume"] * 3)
+        self.assertEqual(c.timers, 0)
+        c.readOn()
+        c.turn()
+        self.assertEqual(producer.calls, ["resume"] * 4)
+        c.connection.unregisterProducer()
+        c.turn()
+        self.assertEqual(producer.calls, ["resume"] * 4)
+        self.assertEqual(c.timers, 0)
+
+    def test_registeredLate(self):
+        """
+        While the carrier is full it is not asked.
+        """
+        c = Conversation(keepalive=False)
+        c.congest()
+        producer = Producer()
+        c.connection.registerProducer(producer, False)
+        c.turn()
+        self.assertEqual(producer.calls, [])
+        c.readOn()
+        c.turn()
+        self.assertEqual(producer.calls, ["resume"])
+
+    def test_unregistersItself(self):
+        """
+        One that is done unregisters in C{resumeProducing}, and is asked no more.
+        """
+        c = Conversation(keepalive=False)
+        producer = Producer({"resume": lambda: c.connection.unregisterProducer()})
+        c.connection.registerProducer(producer, False)
+        c.turn()
+        self.assertEqual((producer.calls, c.timers), (["resume"], 0))
+
+    def test_nextOne(self):
+        """
+        It may be followed by another in the same call, of either kind: a push producer
+        is left alone then, a pull producer is asked.
+        """
+        for streaming, expected in ((True, []), (False, ["resume"] * 3)):
+            c = Conversation(keepalive=False)
+            following = Producer()
+
+            def hand(c=c, following=following, streaming=streaming):
+                c.connection.unregisterProducer()
+                c.connection.registerProducer(following, streaming)
+
+            c.connection.registerProducer(Producer({"resume": hand}), False)
+            for _ in range(4):
+                c.turn()
+            self.assertEqual(following.calls, expected, f"streaming {streaming}")
+            self.assertEqual(c.timers, len(expected) // 3, f"streaming {streaming}")
+
+    def test_stopped(self):
+        """
+        It is stopped at the end, and no turn is scheduled any more.
+        """
+        for name, end in (
+            ("close", lambda c: c.connection.close()),
+            ("drop", lambda c: c.dropCarrier()),
+        ):
+            c = Conversation(keepalive=False)
+            producer = Producer()
+            c.connection.registerProducer(producer, False)
+            end(c)
+            self.assertEqual(producer.calls, ["stop"], name)
+            c.turn()
+            self.assertEqual(producer.calls, ["stop"], name)
+            self.assertEqual(c.timers, int(name == "close"), name)
+
+
+class FailingProducerTests(SynchronousTestCase):
+    """
+    A producer belongs to the application: when it fails that is logged, its connection
+    closes with 1011, and no other suffers.
+    """
+
+    def check(self, c, name):
+        """
+        Assert that the connection ended as it should.
+        """
+        c.readOn()
+        if not c.carrier.disconnected:
+            c.dropCarrier()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1, name)
+        self.assertEqual((c.receiver.made, c.receiver.losses), (1, 1), name)
+        self.assertEqual(c.receiver.reason.sent[0], 1011, name)
+        self.assertIsInstance(c.receiver.reason.__cause__, ZeroDivisionError, name)
+        self.assertEqual(c.timers, 0, name)
+
+    def test_pause(self):
+        """
+        In C{pauseProducing}; whoever was sending does not see it.
+        """
+        c = Conversation()
+        c.connection.registerProducer(Producer({"pause": lambda: 1 / 0}), True)
+        c.congest()
+        self.check(c, "pause")
+
+    def test_resume(self):
+        """
+        In C{resumeProducing}; the carrier does not see it.
+        """
+        c = Conversation()
+        c.connection.registerProducer(Producer({"resume": lambda: 1 / 0}), True)
+        c.congest()
+        c.readOn()
+        self.check(c, "resume")
+
+    def test_pull(self):
+        """
+        In C{resumeProducing} of a pull producer; the reactor does not see it.
+        """
+        c = Conversation()
+        c.connection.registerProducer(Producer({"resume": lambda: 1 / 0}), False)
+        c.turn()
+        self.check(c, "pull")
+
+    def test_stop(self):
+        """
+        In C{stopProducing}, which is called because the connection ends: that it goes
+        on to its end is all there is to do; it is logged.
+        """
+        ends = [
+            ("we close", lambda c: (c.connection.close(), c.send(CLOSE_1000))),
+            ("peer closes", lambda c: c.send(CLOSE_1000)),
+            ("violation", lambda c: c.send((0x83, b""))),
+            ("abort", lambda c: c.connection.abortConnection()),
+            ("reset", lambda c: c.resetCarrier()),
+        ]
+        for name, end in ends:
+            c = Conversation()
+            producer = Producer({"stop": lambda: 1 / 0})
+            c.connection.registerProducer(producer, True)
+            waiting = c.connection.whenClosed()
+            end(c)
+            c.flush()
+            self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1, name)
+            self.assertEqual(producer.calls, ["stop"], name)
+            self.assertEqual((c.receiver.losses, c.timers), (1, 0), name)
+            self.successResultOf(waiting)
+            self.assertEqual(c.server.factory.connections, set(), name)
+
+
+class SynchronousProducerTests(SynchronousTestCase):
+    """
+    A producer that does something to the connection within its own methods, which are
+    called in the middle of a write.
+    """
+
+    def test_pause(self):
+        """
+        Whatever C{pauseProducing} does, the frame that was being written is whole, and
+        what is sent meanwhile follows it.
+        """
+        rows = [
+            ("send", lambda t: t.sendMessage("more"), [(0x81, b"more")]),
+            ("ping", lambda t: t.ping(b"?"), [(0x89, b"?")]),
+            ("close", lambda t: t.close(), [CLOSE_1000]),
+            ("unregister", lambda t: t.unregisterProducer(), []),
+            ("pause", lambda t: t.pauseProducing(), []),
+        ]
+        for isServer, role in BOTH:
+            for name, act, expected in rows:
+                c = Conversation(isServer, keepalive=False)
+                producer = Producer({"pause": lambda c=c, act=act: act(c.connection)})
+                c.connection.registerProducer(producer, True)
+                c.congest()
+                c.readOn()
+                sent = reassembled(c.take())
+                self.assertEqual(sent, [FULL, *expected], f"{name}, {role}")
+                self.assertEqual(producer.calls[0], "pause", f"{name}, {role}")
+
+    def test_abort(self):
+        """
+        It may abort the connection.
+        """
+        for isServer, role in BOTH:
+            c = Conversation(isServer)
+            c.connection.registerProducer(
+                Producer({"pause": lambda c=c: c.connection.abortConnection()}), True
+            )
+            c.congest()
+            self.assertEqual((c.receiver.losses, c.timers), (1, 0), role)
+
+    def test_abortInClose(self):
+        """
+        It may do so in the middle of C{close}.
+        """
+        for isServer, role in BOTH:
+            c = Conversation(isServer)
+            c.stopReading()
+            c.connection.sendMessage(bytes(MemoryCarrier.highWater - 20))
+            c.flush()
+            producer = Producer({"pause": lambda c=c: c.connection.abortConnection()})
+            c.connection.registerProducer(producer, True)
+            c.carrier.highWater = 10
+            c.connection.close()
+            self.assertEqual(producer.calls, ["pause", "stop"], role)
+            c.flush()
+            self.assertEqual((c.receiver.losses, c.timers), (1, 0), role)
+
+    def test_resume(self):
+        """
+        C{resumeProducing} that fills the carrier again is paused again, without
+        nesting.
+        """
+        c = Conversation(keepalive=False)
+        producer = Producer(
+            {"resume": lambda: c.connection.sendMessage(bytes(MemoryCarrier.highWater))}
+        )
+        c.connection.registerProducer(producer, True)
+        c.congest()
+        for _ in range(5):
+            c.peerCarrier.resumeProducing()
+            c.carrier.moveOn(1 << 30)
+            c.stopReading()
+        self.assertEqual(producer.calls, ["pause", "resume"] * 5 + ["pause"])
+
+    def test_stop(self):
+        """
+        C{stopProducing} may close, abort, unregister, and try to go on.
+        """
+        rows = [
+            ("close", lambda t: t.close()),
+            ("abort", lambda t: t.abortConnection()),
+            ("unregister", lambda t: t.unregisterProducer()),
+            ("another", lambda t: t.registerProducer(following, True)),
+            ("wait", lambda t: t.whenWritable().addErrback(lambda failure: None)),
+        ]
+        for name, act in rows:
+            c = Conversation(keepalive=False)
+            following = Producer()
+            producer = Producer({"stop": lambda c=c, act=act: act(c.connection)})
+            c.connection.registerProducer(producer, True)
+            c.send(CLOSE_1000)
+            c.advance(5)
+            self.assertEqual(producer.calls, ["stop"], name)
+            expected = ["stop"] if name == "another" else []
+            self.assertEqual(following.calls, expected, name)
+            self.assertEqual((c.receiver.losses, c.timers), (1, 0), name)
+
+    def test_writeAtOnce(self):
+        """
+        A producer of a message that writes another piece, or finishes, when it is told
+        to pause, sends what it says, in that order.
+        """
+        rows = [
+            ("piece", lambda m: m.write(b"!"), [(0x00, b"!")]),
+            ("end", lambda m: m.finish(), [(0x80, b"")]),
+        ]
+        for name, act, expected in rows:
+            c = Conversation(keepalive=False)
+            message = c.connection.beginMessage()
+            done = []
+            producer = Producer(
+                {"pause": lambda m=message, act=act, d=done: d or d.append(act(m))}
+            )
+            message.registerProducer(producer, True)
+            c.stopReading()
+            first = bytes(MemoryCarrier.highWater + 1)
+            message.write(first)
+            c.readOn()
+            self.assertEqual(c.take(), [(0x02, first), *expected], name)
+
+
+class OutgoingMessageTests(SynchronousTestCase):
+    """
+    C{beginMessage}.
+    """
+
+    def test_interface(self):
+        """
+        It is an L{IConsumer}.
+        """
+        c = Conversation()
+        self.assertTrue(verifyObject(IConsumer, c.connection.beginMessage()))
+        self.assertTrue(verifyObject(IPushProducer, c.connection._gate))
+
+    def test_pieces(self):
+        """
+        Each piece is a frame (RFC 6455 section 5.4), sent when it is written; the type
+        is the one that was asked for, or that of the first piece.
+        """
+        text, binary = Opcode.TEXT, Opcode.BINARY
+        rows = [
+            ("text", None, ["a", "ü"], [(0x01, b"a"), (0x00, b"\xc3\xbc")]),
+            ("binary", None, [b"a", b"\xff"], [(0x02, b"a"), (0x00, b"\xff")]),
+            ("text asked for", text, ["a"], [(0x01, b"a")]),
+            ("encoded text", text, [b"a", "b"], [(0x01, b"a"), (0x00, b"b")]),
+            (
+                "within a character",
+                text,
+                [b"\xf0\x9f", b"\x98", b"\x80"],
+                [(0x01, b"\xf0\x9f"), (0x00, b"\x98"), (0x00, b"\x80")],
+            ),
+            ("binary asked for", binary, [b"a"], [(0x02, b"a")]),
+            ("bytes after text", None, ["a", b"b"], [(0x01, b"a"), (0x00, b"b")]),
+            ("empty pieces", None, ["", "a", ""], [(0x01, b"a")]),
+            ("empty first", None, [b"", b"a"], [(0x02, b"a")]),
+            ("bytearray", None, [bytearray(b"a")], [(0x02, b"a")]),
+            ("array", None, [array("B", [97, 98])], [(0x02, b"ab")]),
+            ("words", None, [array("H", [0, 0])], [(0x02, bytes(4))]),
+        ]
+        for isServer, role in BOTH:
+            for name, opcode, pieces, frames in rows:
+                c = Conversation(isServer)
+                message = c.connection.beginMessage(opcode)
+                self.assertEqual(c.take(), [], name)
+                for piece in pieces:
+                    message.write(piece)
+                self.assertEqual(c.take(), frames, f"{name}, {role}")
+                message.finish()
+                self.assertEqual(c.take(), [(0x80, b"")], f"{name}, {role}")
+
+    def test_empty(self):
+        """
+        A message without pieces is an empty one: text, unless binary was asked for or
+        an empty piece of bytes was written.
+        """
+        rows = [
+            ("nothing", None, [], 0x81),
+            ("text", Opcode.TEXT, [], 0x81),
+            ("binary", Opcode.BINARY, [], 0x82),
+            ("empty text", None, [""], 0x81),
+            ("empty bytes", None, [b""], 0x82),
+        ]
+        for name, opcode, pieces, first in rows:
+            c = Conversation()
+            message = c.connection.beginMessage(opcode)
+            for piece in pieces:
+                message.write(piece)
+            message.finish()
+            self.assertEqual(c.take(), [(first, b"")], name)
+
+    def test_refused(self):
+        """
+        A piece that does not fit is refused, and changes nothing: the message can go
+        on.
+        """
+        text, binary = Opcode.TEXT, Opcode.BINARY
+        rows = [
+            ("text in binary", binary, b"a", "b", TypeError),
+            ("text after bytes", None, b"a", "b", TypeError),
+            ("8.1 bad UTF-8", text, b"a", b"\xff", IllegalFrame),
+            ("8.1 a surrogate", text, b"a", b"\xed\xa0\x80", IllegalFrame),
+            ("8.1 bad continuation", text, b"\xc3", b"a", IllegalFrame),
+            ("lone surrogate", text, "a", "\ud800", UnicodeEncodeError),
+            ("a number", None, b"a", 7, TypeError),
+            ("None", None, b"a", None, TypeError),
+            ("a list", None, b"a", [1], TypeError),
+        ]
+        for isServer, role in BOTH:
+            for name, opcode, first, second, error in rows:
+                c = Conversation(isServer)
+                message = c.connection.beginMessage(opcode)
+                message.write(first)
+                c.take()
+                self.assertRaises(error, message.write, second)
+                self.assertEqual(c.take(), [], f"{name}, {role}")
+                last = b"\xbc" if first == b"\xc3" else first
+                message.write(last)
+                message.finish()
+                last = last.encode() if isinstance(last, str) else last
+                self.assertEqual(
+                    c.take(), [(0x00, last), (0x80, b"")], f"{name}, {role}"
+                )
+
+    def test_refusedFirst(self):
+        """
+        So it is with the first piece; the connection is as free as before.
+        """
+        rows = [
+            ("a number", None, 7, TypeError),
+            ("text in binary", Opcode.BINARY, "a", TypeError),
+            ("bad UTF-8", Opcode.TEXT, b"\xff", IllegalFrame),
+            ("bad opcode", 3, b"a", IllegalFrame),
+            ("control", Opcode.PING, b"a", IllegalFrame),
+            ("close", Opcode.CLOSE, b"\x03\xe8", IllegalFrame),
+        ]
+        for isServer, role in BOTH:
+            for name, opcode, piece, error in rows:
+                c = Conversation(isServer)
+                message = c.connection.beginMessage(opcode)
+                self.assertRaises(error, message.write, piece)
+                c.connection.sendMessage("free")
+                self.assertEqual(c.take(), [(0x81, b"free")], f"{name}, {role}")
+
+    def test_endWithinCharacter(self):
+        """
+        Text cannot end within a character (section 8.1); it can be completed.
+        """
+        c = Conversation()
+        message = c.connection.beginMessage(Opcode.TEXT)
+        message.write(b"\xe2\x82")
+        self.assertRaises(IllegalFrame, message.finish)
+        message.write(b"\xac")
+        message.finish()
+        self.assertEqual(
+            c.take(), [(0x01, b"\xe2\x82"), (0x00, b"\xac"), (0x80, b"")]
+        )
+
+    def test_finished(self):
+        """
+        A finished message takes nothing more.
+        """
+        c = Conversation()
+        message = c.connection.beginMessage()
+        message.finish()
+        self.assertRaises(IllegalFrame, message.write, "a")
+        self.assertRaises(IllegalFrame, message.write, "")
+        self.assertRaises(IllegalFrame, message.finish)
+        self.assertEqual(c.take(), [(0x81, b"")])
+
+    def test_two(self):
+        """
+        Messages are not mixed (section 5.4): while one is being sent another cannot
+        begin, and one that was begun before has to wait.
+        """
+        c = Conversation()
+        first, second = c.connection.beginMessage(), c.connection.beginMessage()
+        first.write("a")
+        self.assertRaises(IllegalFrame, second.write, b"b")
+        self.assertRaises(IllegalFrame, second.finish)
+        self.assertRaises(IllegalFrame, c.connection.beginMessage)
+        self.assertRaises(IllegalFrame, c.connection.sendMessage, "c")
+        first.finish()
+        second.write(b"b")
+        second.finish()
+        self.assertEqual(
+            c.take(), [(0x01, b"a"), (0x80, b""), (0x02, b"b"), (0x80, b"")]
+        )
+
+    def test_begunAndForgotten(self):
+        """
+        A message that was begun, and nothing written of it, stands in nobody's way.
+        """
+        c = Conversation()
+        c.connection.beginMessage()
+        c.connection.sendMessage("a")
+        self.assertEqual(c.take(), [(0x81, b"a")])
+
+    def test_controlFrames(self):
+        """
+        Control frames go between the pieces (section 5.5): pings, pongs, the answer to
+        the peer's ping, keepalive's, and Close.
+        """
+        c = Conversation(keepalive=True)
+        message = c.connection.beginMessage()
+        message.write("a")
+        c.connection.sendFrame(Frame(Opcode.PING, b"1"))
+        c.connection.pong(b"2")
+        message.write("b")
+        c.send((0x89, b"3"))
+        c.advance(20)
+        c.advance(20)
+        c.connection.close()
+        self.assertEqual(
+            c.take(),
+            [
+                (0x01, b"a"),
+                (0x89, b"1"),
+                (0x8A, b"2"),
+                (0x00, b"b"),
+                (0x8A, b"3"),
+                (0x89, b""),
+                CLOSE_1000,
+            ],
+        )
+
+    def test_notOpen(self):
+        """
+        On a connection that is not open every call raises L{ConnectionNotOpen}.
+        """
+        for name, end in (
+            ("close", lambda c: c.connection.close()),
+            ("abort", lambda c: c.connection.abortConnection()),
+            ("drop", lambda c: c.dropCarrier()),
+        ):
+            c = Conversation()
+            message = c.connection.beginMessage()
+            message.write("a")
+            fresh = Conversation().connection.beginMessage()
+            end(c)
+            before = bytes(c.carrier.outgoing)
+            self.assertRaises(ConnectionNotOpen, message.write, "b")
+            self.assertRaises(ConnectionNotOpen, message.finish)
+            self.assertRaises(ConnectionNotOpen, c.connection.beginMessage)
+            self.assertEqual(bytes(c.carrier.outgoing), before, name)
+            fresh.write("elsewhere all is well")
+
+
+class FileSenderTests(SynchronousTestCase):
+    """
+    L{FileSender}, the stock pull producer, writing a message.
+    """
+
+    content = bytes(range(256)) * 1000
+
+    def send(self, c):
+        """
+        @return: the message, and the Deferred of the sender.
+        """
+        message = c.connection.beginMessage(Opcode.BINARY)
+        return message, FileSender().beginFileTransfer(BytesIO(self.content), message)
+
+    def test_whole(self):
+        """
+        The file arrives as one message.
+        """
+        for isServer, role in BOTH:
+            c = Conversation(isServer, keepalive=False)
+            message, sending = self.send(c)
+            sending.addCallback(lambda last, message=message: message.finish())
+            while c.timers:
+                c.turn()
+            self.assertIsNone(self.successResultOf(sending), role)
+            self.assertEqual(reassembled(c.take()), [(0x82, self.content)], role)
+            c.connection.sendMessage("next")
+            self.assertEqual(c.take(), [(0x81, b"next")], role)
+
+    def test_slowReader(self):
+        """
+        The sender stops while the peer does not read: no more of the file is queued
+        than the carrier takes, and one piece.
+        """
+        c = Conversation(keepalive=False)
+        c.stopReading()
+        _, sending = self.send(c)
+        for _ in range(50):
+            c.turn()
+        self.assertLessEqual(
+            len(c.carrier.outgoing), MemoryCarrier.highWater + FileSender.CHUNK_SIZE
+        )
+        self.assertEqual(c.timers, 0)
+        self.assertNoResult(sending)
+        c.readOn()
+        while c.timers:
+            c.turn()
+        self.successResultOf(sending)
+
+    def test_followed(self):
+        """
+        When it is done another may follow, from its callback, on a new message.
+        """
+        c = Conversation(keepalive=False)
+        message, sending = self.send(c)
+
+        def again(last):
+            message.finish()
+            following, more = self.send(c)
+            return more.addCallback(lambda last: following.finish())
+
+        sending.addCallback(again)
+        for _ in range(40):
+            c.turn()
+        self.successResultOf(sending)
+        self.assertEqual(reassembled(c.take()), [(0x82, self.content)] * 2)
+        self.assertEqual(c.timers, 0)
+
+    def test_ended(self):
+        """
+        When the connection ends on the way the sender fails, and reads no more.
+        """
+        ends = [
+            ("we close", lambda c: c.connection.close()),
+            ("peer closes", lambda c: c.send(CLOSE_1000)),
+            ("violation", lambda c: c.send((0x83, b""))),
+            ("abort", lambda c: c.connection.abortConnection()),
+            ("drop", lambda c: c.dropCarrier()),
+        ]
+        for isServer, role in BOTH:
+            for name, end in ends:
+                c = Conversation(isServer, keepalive=False)
+                _, sending = self.send(c)
+                c.turn()
+                end(c)
+                self.failureResultOf(sending)
+                c.turn()
+                c.advance(5)
+                self.assertEqual(c.timers, 0, f"{name}, {role}")
+                self.assertEqual(c.receiver.losses, 1, f"{name}, {role}")
+
+    def test_tooLate(self):
+        """
+        One that begins when the connection closes already fails at once, and nothing
+        is raised into the reactor.
+        """
+        c = Conversation(keepalive=False)
+        message = c.connection.beginMessage(Opcode.BINARY)
+        c.connection.close()
+        sending = FileSender().beginFileTransfer(BytesIO(self.content), message)
+        self.failureResultOf(sending)
+        c.turn()
+        self.assertEqual(c.take(), [CLOSE_1000])
+
+
+class OwedPongTests(SynchronousTestCase):
+    """
+    Pings of a peer that does not read the answers.
+    """
+
+    def test_newestOnly(self):
+        """
+        Of all pings that come while the carrier is full only the newest is answered
+        (section 5.5.3), when there is room; memory does not grow.
+        """
+        for isServer, role in BOTH:
+            c = Conversation(isServer)
+            c.congest()
+            before = len(c.carrier.outgoing)
+            for number in range(1000):
+                c.send((0x89, number.to_bytes(2, "big")))
+            self.assertEqual(len(c.carrier.outgoing), before, role)
+            self.assertLessEqual(len(c.connection._gate._waiting), 1, role)
+            c.readOn()
+            self.assertEqual(
+                reassembled(c.take()), [FULL, (0x8A, b"\x03\xe7")], role
+            )
+            c.send((0x89, b"next"))
+            self.assertEqual(c.take(), [(0x8A, b"next")], role)
+
+    def test_againAndAgain(self):
+        """
+        Each time that the carrier was full one pong is owed.
+        """
+        c = Conversation()
+        for number in range(3):
+            c.congest()
+            c.send((0x89, b"lost"), (0x89, b"%d" % number))
+            c.readOn()
+            self.assertEqual(reassembled(c.take()), [FULL, (0x8A, b"%d" % number)])
+
+    def test_betweenPieces(self):
+        """
+        It may go between the pieces of a message.
+        """
+        c = Conversation()
+        message = c.connection.beginMessage(Opcode.BINARY)
+        c.stopReading()
+        piece = bytes(MemoryCarrier.highWater)
+        message.write(piece)
+        c.send((0x89, b"?"))
+        c.readOn()
+        message.finish()
+        self.assertEqual(c.take(), [(0x02, piece), (0x8A, b"?"), (0x80, b"")])
+
+    def test_notAfterClose(self):
+        """
+        It is not sent when the connection has begun to close: a Close frame is the
+        last frame that one sends.
+        """
+        for name, begin in (
+            ("us", lambda c: c.connection.close()),
+            ("peer", lambda c: c.send(CLOSE_1000)),
+        ):
+            c = Conversation()
+            c.congest()
+            c.send((0x89, b"?"))
+            begin(c)
+            c.readOn()
+            self.assertEqual(reassembled(c.take()), [FULL, CLOSE_1000], name)
+
+    def test_connectionLost(self):
+        """
+        At the end of the connection it is forgotten, without a trace in the log.
+        """
+        c = Conversation(True, MessageReceiver())
+        c.congest()
+        c.send((0x89, b"?"))
+        c.resetCarrier()
+        self.assertEqual(self.flushLoggedErrors(), [])
+        self.assertEqual(c.timers, 0)
+
+    def test_handled(self):
+        """
+        A ping that the application answers is not owed.
+        """
+
+        class Receiver(MessageReceiver):
+            def pingReceived(self, payload):
+                return True
+
+        c = Conversation(True, Receiver())
+        c.congest()
+        c.send((0x89, b"?"))
+        c.readOn()
+        self.assertEqual(reassembled(c.take()), [FULL])
