@@ -125,7 +125,7 @@ def fuzzResponse(data: bytes) -> Hashable:
         return str(error)[:30]
     values = []
     for size in (len(rest) + 1, 1, 3):
-        body = Body(response.headers)
+        body = Body(response)
         done = body.dataReceived(b"")
         for at in range(0, len(rest), size):
             if done:

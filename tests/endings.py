@@ -522,7 +522,7 @@ TLS = [
             "Plain HTTP where TLS should be",
             None,
             (Send(head("HTTP/1.1 400 Bad Request") + b"TLS is required"), Drop()),
-            Lost(SSL.Error, "wrong version number"),
+            Lost(SSL.Error, "SSL routines"),
             {"readsRequest": False},
         ),
         (

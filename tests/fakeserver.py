@@ -18,7 +18,11 @@ from typing import Any
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionRefusedError
-from twisted.internet.interfaces import IHostnameResolver, IHostResolution
+from twisted.internet.interfaces import (
+    IHostnameResolver,
+    IHostResolution,
+    IReactorPluggableNameResolver,
+)
 from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.internet.task import deferLater
 from twisted.internet.testing import MemoryReactorClock
@@ -278,6 +282,7 @@ class FakeResolver:
         return resolution
 
 
+@implementer(IReactorPluggableNameResolver)
 class MemoryNetwork(MemoryReactorClock):
     """
     A reactor that is also a clock.  Names resolve at once; a TCP connection comes about

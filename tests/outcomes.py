@@ -136,7 +136,7 @@ class Lost(_Failed):
         if not isinstance(cause, ConnectionDone):
             expected += f": {Failure(cause).getErrorMessage()}"
         test.assertEqual(str(error), expected, name)
-        test.assertIn(self.says, str(cause), name)
+        test.assertIn(self.says, str(cause), f"{name}: {cause}")
         test.assertEqual((error.code, error.reason), (1006, ""), name)
         test.assertEqual((error.sent, error.received), (None, None), name)
 

@@ -59,12 +59,17 @@ class Peer(Protocol):
     """
 
     def __init__(self):
-        self.received = b""
+        self._chunks = []
         self.whenLost = Deferred()
         self._waiting = []
 
+    @property
+    def received(self):
+        self._chunks = [b"".join(self._chunks)]
+        return self._chunks[0]
+
     def dataReceived(self, data):
-        self.received += data
+        self._chunks.append(data)
         for waiting in list(self._waiting):
             expected, deferred = waiting
             if expected in self.received:

@@ -192,15 +192,28 @@ class RefusalTests(SynchronousTestCase):
 
     def test_contentLengths(self):
         """
-        The announced length is that of the body, for every refused row.
+        The announced length is that of the body, for every refused row that can have
+        one.
         """
         for name, data, _ in REFUSED:
+            if data.startswith(b"HEAD "):
+                continue
             peer = MemoryServer(RecordingReceiver).connectRaw()
             peer.send(data)
             head, _, body = peer.take().partition(b"\r\n\r\n")
             found = re.findall(rb"\r\nContent-Length: ([0-9]+)", head)
             self.assertEqual(found, [b"%d" % len(body)], name)
             self.assertLess(len(body), 100, name)
+
+    def test_head(self):
+        """
+        RFC 9110 section 9.3.2: what answers HEAD has no body.
+        """
+        peer = MemoryServer(RecordingReceiver).connectRaw()
+        peer.send(handshake(line="HEAD / HTTP/1.1"))
+        head, end, body = peer.take().partition(b"\r\n\r\n")
+        self.assertTrue(head.startswith(b"HTTP/1.1 405 Method Not Allowed\r\n"), head)
+        self.assertEqual((end, body), (b"\r\n\r\n", b""))
 
     def test_statusWithoutBody(self):
         """

@@ -7,6 +7,7 @@ reactor.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address
@@ -131,18 +132,13 @@ class _Endings(TestCase):
 
     timeout = 120
     port: Any = None
+    tlsPolicy: Any = None
 
     def options(self, certificate: str) -> Any:
         """
         @return: the TLS options of a server that has a certificate.
         """
         raise NotImplementedError
-
-    def policy(self) -> Any:
-        """
-        @return: the TLS policy of clients.
-        """
-        return None
 
     def place(self, row: Ending, server: FakeServerFactory) -> str:
         """
@@ -197,7 +193,7 @@ class _Endings(TestCase):
         config = None
         if row.atDeadline:
             config = SHORT if row.expected is TIMED_OUT else LESS_SHORT
-        client = WebSocketClient(reactor, config, self.policy())
+        client = WebSocketClient(reactor, config, self.tlsPolicy)
         receiver = _Receiver()
         results: list[Any] = []
         ended: Deferred[None] = Deferred()
@@ -292,24 +288,33 @@ class TCPTests(_Endings):
 @testEach(TLS)
 class TLSTests(_Endings):
     """
-    The rows about TLS.
+    The rows about TLS, on a platform that trusts one authority.
     """
 
     if trustme is None:
         skip = "trustme is not installed"
 
-    trusts = True
+    _authority: Any = None
 
-    @property
-    def authority(self) -> Any:
-        """
-        The authority that clients trust, one for all tests.
-        """
+    def setUp(self) -> None:
         if TLSTests._authority is None:
             TLSTests._authority = trustme.CA()
-        return TLSTests._authority
+        self.authority = TLSTests._authority
+        path = self.mktemp()
+        self.authority.cert_pem.write_to_path(path)
+        self.trust(path)
 
-    _authority: Any = None
+    def trust(self, path: str) -> None:
+        """
+        Have OpenSSL trust the authorities in a file, and no other.
+        """
+        for name, value in (("SSL_CERT_FILE", path), ("SSL_CERT_DIR", self.mktemp())):
+            former = os.environ.get(name)
+            os.environ[name] = value
+            if former is None:
+                self.addCleanup(os.environ.pop, name)
+            else:
+                self.addCleanup(os.environ.__setitem__, name, former)
 
     def options(self, certificate: str) -> Any:
         if certificate == "self-signed":
@@ -332,17 +337,20 @@ class TLSTests(_Endings):
             pem = made.private_key_and_cert_chain_pem.bytes()
         return PrivateCertificate.loadPEM(pem).options()
 
-    def policy(self) -> Any:
-        if not self.trusts:
-            return None
+    def test_ownPolicy(self):
+        """
+        A TLS policy of one's own trusts whom it trusts, not whom the platform does.
+        """
+        self.trust(os.devnull)
         root = Certificate.loadPEM(self.authority.cert_pem.bytes())
-        return BrowserLikePolicyForHTTPS(trustRoot=root)
+        self.tlsPolicy = BrowserLikePolicyForHTTPS(trustRoot=root)
+        return self.play(next(row for row in TLS if row.certificate == "good"))
 
     def test_platformTrust(self):
         """
-        By default no authority is trusted that the platform does not trust.
+        An authority that the platform does not trust is not trusted.
         """
-        self.trusts = False
+        self.trust(os.devnull)
         return self.play(
             Ending(
                 "A private authority",

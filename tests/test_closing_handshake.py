@@ -19,9 +19,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.conversation import BOTH, CLOSE_1000, Conversation
 from twisted_ws import (
+    CloseCode,
     ClosedAbruptly,
     ClosedCleanly,
-    CloseCode,
     ConnectionNotOpen,
     Frame,
     MessageReceiver,
@@ -377,11 +377,10 @@ ENDS = [
         "8.1 text that is not UTF-8",
         EITHER,
         (peerSends((0x81, b"\xff")), peerDrops),
-        Close(1007, "text that is not UTF-8: invalid start byte"),
+        Close(1007, "text that is not UTF-8"),
         None,
         "us",
-        "we closed with 1007 (invalid payload): text that is not UTF-8: invalid start"
-        " byte",
+        "we closed with 1007 (invalid payload): text that is not UTF-8",
         InvalidPayload,
     ),
     End(

@@ -113,7 +113,9 @@ class TreeTests(SynchronousTestCase):
         self.assertEqual(list(invalid.headers), [(b"upgrade", b"websocket")])
         self.assertEqual(InvalidUpgrade("no").status, 400)
         rejected = UpgradeRejected(403, "Forbidden", [(b"a", b"b")], b"body")
-        self.assertEqual(str(rejected), "the server refused the WebSocket: 403 Forbidden")
+        self.assertEqual(
+            str(rejected), "the server refused the WebSocket: 403 Forbidden"
+        )
         self.assertEqual(
             (rejected.status, rejected.reason, rejected.headers, rejected.body),
             (403, "Forbidden", [(b"a", b"b")], b"body"),

@@ -352,24 +352,6 @@ class CongestionTests(SynchronousTestCase):
             c.readOn()
         self.assertEqual(c.receiver.losses, 0)
 
-    def test_readsSlowly(self):
-        """
-        So is every part that it reads of a message that is longer than what the
-        carrier takes at a time: a long download over a thin line completes.
-        """
-        c = watched()
-        c.stopReading()
-        size = 40 * MemoryCarrier.highWater
-        c.connection.sendMessage(bytes(size))
-        for _ in range(41):
-            c.advance(4)
-            c.peerCarrier.resumeProducing()
-            c.carrier.moveOn(MemoryCarrier.highWater)
-            c.peerCarrier.pauseProducing()
-        c.readOn()
-        self.assertEqual(c.receiver.losses, 0)
-        self.assertEqual(sum(len(payload) for _, payload in c.take()), size)
-
     def test_sendsOnly(self):
         """
         A peer that sends and never reads lives, as far as keepalive goes.

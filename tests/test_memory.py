@@ -138,9 +138,11 @@ PREPARATIONS = [
     ("sending a message", lambda c: c.connection.beginMessage().write("half")),
     (
         "sending a file",
-        lambda c: FileSender()
-        .beginFileTransfer(BytesIO(bytes(1 << 20)), c.connection.beginMessage())
-        .addErrback(id),
+        lambda c: (
+            FileSender()
+            .beginFileTransfer(BytesIO(bytes(1 << 20)), c.connection.beginMessage())
+            .addErrback(id)
+        ),
     ),
 ]
 

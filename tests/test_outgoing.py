@@ -756,9 +756,7 @@ class OutgoingMessageTests(SynchronousTestCase):
         self.assertRaises(IllegalFrame, message.finish)
         message.write(b"\xac")
         message.finish()
-        self.assertEqual(
-            c.take(), [(0x01, b"\xe2\x82"), (0x00, b"\xac"), (0x80, b"")]
-        )
+        self.assertEqual(c.take(), [(0x01, b"\xe2\x82"), (0x00, b"\xac"), (0x80, b"")])
 
     def test_finished(self):
         """
@@ -974,9 +972,7 @@ class OwedPongTests(SynchronousTestCase):
             self.assertEqual(len(c.carrier.outgoing), before, role)
             self.assertLessEqual(len(c.connection._gate._waiting), 1, role)
             c.readOn()
-            self.assertEqual(
-                reassembled(c.take()), [FULL, (0x8A, b"\x03\xe7")], role
-            )
+            self.assertEqual(reassembled(c.take()), [FULL, (0x8A, b"\x03\xe7")], role)
             c.send((0x89, b"next"))
             self.assertEqual(c.take(), [(0x8A, b"next")], role)
 

@@ -325,9 +325,7 @@ class CancelTests(SynchronousTestCase):
         cancelled.cancel()
         self.failureResultOf(cancelled, CancelledError)
         c.send((0x81, b"one"))
-        self.assertEqual(
-            self.successResultOf(Deferred.fromCoroutine(wait())), "one"
-        )
+        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(wait())), "one")
 
 
 class HighWaterTests(SynchronousTestCase):

@@ -244,11 +244,21 @@ class FallbackTests(SiteTests):
 
     def test_otherUpgrades(self):
         """
-        A request to upgrade to something else is for the fallback.
+        A request to upgrade to something else is for the fallback; one that would take
+        a WebSocket among others is not.
         """
-        self.serve(Echo, Leaf())
-        peer = self.connect(get("/ws", "GET", "Upgrade: h2c", "Connection: Upgrade"))
-        self.assertEqual(self.statuses(peer), [200])
+        for values, expected in [
+            (["h2c"], 200),
+            (["websocket2"], 200),
+            (["xwebsocket"], 200),
+            (["h2c, WebSocket"], 101),
+            (["websocket, h2c"], 101),
+            (["h2c", "websocket"], 101),
+            (["websocket", "h2c"], 101),
+        ]:
+            self.serve(Echo, Leaf())
+            peer = self.connect(upgrade("/ws", *(f"Upgrade: {v}" for v in values)))
+            self.assertEqual(self.statuses(peer), [expected], values)
 
     def test_invalidHandshake(self):
         """

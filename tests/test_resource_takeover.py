@@ -10,13 +10,14 @@ import re
 import weakref
 
 from twisted.internet.defer import Deferred
+from twisted.web.static import Data
 
 from twisted_ws.errors import ClosedAbruptly
 from twisted_ws.request import Verdict
 from twisted_ws.testing import RecordingReceiver
 
 from .handshakes import GOODBYE, GREETING, HELLO, HELLO_REPLY, Echo
-from .sites import PAGE, STATUS, SiteTests, upgrade
+from .sites import PAGE, STATUS, SiteTests, get, upgrade
 
 
 class TakeOverTests(SiteTests):
@@ -116,6 +117,27 @@ class TakeOverTests(SiteTests):
             pages = sum(segment.count(PAGE) for segment in segments)
             self.assertEqual(received.count(b"a page"), pages)
             self.assertTrue(received.endswith(GREETING + HELLO_REPLY), received)
+
+    def test_behindALargePage(self):
+        """
+        An upgrade behind a page that is still being sent waits for nothing, and what is
+        sent then is paced.
+        """
+        self.serve(Echo)
+        self.site.resource.putChild(b"large", Data(b"a" * 200_000, "text/plain"))
+        peer = self.connect()
+        client, server = self.server.carriers[0]
+        client.isPaused = True
+        peer.send(get("/large"))
+        self.assertGreater(len(server.outgoing), 200_000)
+        peer.send(upgrade("/ws") + HELLO)
+        self.assertFalse(server.isPaused)
+        peer.send(HELLO)
+        client.isPaused = False
+        self.server.flush()
+        self.assertTrue(peer.take().endswith(GREETING + HELLO_REPLY * 2))
+        (connection,) = self.factory.connections
+        self.successResultOf(connection.whenWritable())
 
     def test_noTimeoutOfTheSite(self):
         """

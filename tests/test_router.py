@@ -210,13 +210,16 @@ class ProtocolTests(RouterTests):
     def test_kinds(self):
         """
         A name is for who asks for it, C{None} for who asks for nothing, C{"*"} for
-        everyone that no other mount is for.
+        everyone that no other mount is for: they get the first that they ask for.
         """
         self.mount(("/a", "p"), ("/a", None), ("/a", "*"), ("/b", None), ("/c", "p"))
+        self.mount(("/d", "*"))
         for target, protocols, expected in [
             ("/a", "p", ("/a p", "p")),
             ("/a", "", ("/a None", None)),
-            ("/a", "q", ("/a *", None)),
+            ("/a", "q", ("/a *", "q")),
+            ("/d", "q, p", ("/d *", "q")),
+            ("/d", "", ("/d *", None)),
             ("/b", "", ("/b None", None)),
             ("/b", "p", 404),
             ("/c", "p", ("/c p", "p")),
@@ -256,20 +259,33 @@ class ProtocolTests(RouterTests):
 
     def test_answered(self):
         """
-        The chosen subprotocol is answered without the application's doing; for C{"*"}
-        there is none to choose.
+        The chosen subprotocol is answered without the application's doing.  For C{"*"}
+        it is one out of C{protocols}, or the first that is asked for: a browser that
+        asks fails a connection without one.
         """
         self.router.mount("/a", "chat", Echo)
         self.router.mount("/b", "*", Echo)
-        self.serve(self.router)
-        for target, expected in (("/a", True), ("/b", False)):
+        for target, asked, options, expected in [
+            ("/a", "x, Chat", {}, b"Chat"),
+            ("/a", "x, Chat", {"protocols": ("x",)}, b"Chat"),
+            ("/b", "x, Chat", {}, b"x"),
+            ("/b", "x, Chat", {"protocols": ("chat", "x")}, b"Chat"),
+            ("/b", "x, Chat", {"protocols": ("z",)}, b"x"),
+            (
+                "/b",
+                "x, Chat",
+                {"protocols": ("chat", "x"), "preferClientProtocols": True},
+                b"x",
+            ),
+        ]:
+            self.serve(self.router, **options)
             peer = self.connect(
                 handshake(
-                    "Sec-WebSocket-Protocol: x, Chat", line=f"GET {target} HTTP/1.1"
+                    f"Sec-WebSocket-Protocol: {asked}", line=f"GET {target} HTTP/1.1"
                 )
             )
-            line = b"\r\nSec-WebSocket-Protocol: Chat\r\n"
-            self.assertEqual(line in peer.take(), expected, target)
+            line = b"\r\nSec-WebSocket-Protocol: " + expected + b"\r\n"
+            self.assertIn(line, peer.take(), (target, asked, options))
 
     def test_starIsNoName(self):
         """
@@ -278,8 +294,9 @@ class ProtocolTests(RouterTests):
         """
         self.mount(("/a", "p"), ("/b", "*"))
         self.assertEqual(self.name("/a", "*"), 404)
-        self.assertEqual(self.ask("/b", "*")[:2], ("/b *", None))
-        self.assertEqual(self.ask("/b", "*, p")[:2], ("/b *", None))
+        self.assertEqual(self.ask("/b", "*, p")[:2], ("/b *", "*"))
+        self.mount(("/b", "p"))
+        self.assertEqual(self.ask("/b", "*, p")[:2], ("/b p", "p"))
 
 
 class MountTests(RouterTests):

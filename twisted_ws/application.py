@@ -100,7 +100,7 @@ def _follow(answer: object, request: WebSocketRequest) -> None:
 
 
 def _failed(failure: Failure, request: WebSocketRequest) -> None:
-    if request.verdict is Verdict.ABANDONED:
+    if request.isAbandoned:
         # Whatever it tried, the peer was gone, or the Deferred was cancelled.
         _log.debug("{request!r}: {failure}", request=request, failure=failure.value)
         return

@@ -41,6 +41,20 @@ def _ignore(*ignored: object) -> None:
     """
 
 
+def _withoutFrames(error: BaseException) -> BaseException:
+    """
+    Have an exception, and those that led to it, forget where they were raised: those
+    frames hold the connection, which would outlive its end.
+    """
+    seen = set()
+    each: BaseException | None = error
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        each.__traceback__ = None
+        each = each.__cause__ or each.__context__
+    return error
+
+
 @implementer(IWebSocketTransport)
 class WebSocketConnection(Framer):
     """
@@ -183,7 +197,7 @@ class WebSocketConnection(Framer):
         @raise IllegalFrame: when C{payload} is longer than 125 bytes.
         """
         if self._ended is not None:
-            return fail(self._ended)
+            return fail(self._ended.again())
         if payload is None:
             payload = self._pings.newPayload()
         try:
@@ -445,16 +459,15 @@ class WebSocketConnection(Framer):
         self._gate.end(ended)
         self._pings.end(ended)
         try:
-            self.receiver.connectionLost(Failure(ended))
+            self.receiver.connectionLost(Failure(ended.again()))
         except BaseException:
             self._log.failure(
                 "{receiver!r} failed in connectionLost", receiver=self.receiver
             )
         if self._listedIn is not None:
             self._listedIn.discard(self)
-        waiting, self._waiting = self._waiting, []
-        for each in waiting:
-            each.callback(ended)
+        while self._waiting:
+            self._waiting.pop(0).callback(ended)
         self.receiver = self._pingReceived = self._pongReceived = None
 
     def _explain(self, reason: Failure) -> ConnectionClosed:
@@ -474,6 +487,5 @@ class WebSocketConnection(Framer):
         if self._cause is None and not reason.check(ConnectionDone):
             self._cause = reason.value
         if self._cause is not None:
-            # Its frames hold this connection, which would outlive its end.
-            ended.__cause__ = self._cause.with_traceback(None)
+            ended.__cause__ = _withoutFrames(self._cause)
         return ended

@@ -107,6 +107,15 @@ class ConnectionClosed(WebSocketError):
             parts.append(self._detail)
         return "; ".join(parts) or "the connection was lost"
 
+    def again(self) -> ConnectionClosed:
+        """
+        @return: a copy to be raised.  An exception that was raised holds the frames it
+            went through, and they hold what holds it.
+        """
+        copy = type(self)(self._detail, self.sent, self.received, self.begunBy)
+        copy.__cause__ = self.__cause__
+        return copy
+
 
 class ClosedCleanly(ConnectionClosed, ConnectionDone):
     """

@@ -65,7 +65,7 @@ class SendGate:
         <twisted_ws.interfaces.IWebSocketTransport.whenWritable>}.
         """
         if self._closed is not None:
-            return fail(self._closed)
+            return fail(self._closed.again())
         if self.isOpen:
             return succeed(None)
         waiting: Deferred[None] = Deferred(self._waiting.remove)
@@ -156,9 +156,8 @@ class SendGate:
         self._closed = closed
         self.shut()
         self._failed = lambda: None
-        waiting, self._waiting = self._waiting, []
-        for each in waiting:
-            each.errback(closed)
+        while self._waiting:
+            self._waiting.pop(0).errback(closed.again())
 
     def _pullSoon(self) -> None:
         if self._pull is None:

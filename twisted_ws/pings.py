@@ -82,4 +82,4 @@ class Pings:
         waiting, self._waiting = self._waiting or deque(), None
         for ping in waiting:
             if not ping.answered.called:
-                ping.answered.errback(closed)
+                ping.answered.errback(closed.again())

@@ -82,7 +82,7 @@ class Inbox(MessageReceiver):
     def __init__(self) -> None:
         self._messages: deque[Any] = deque()
         self._waiting: deque[Deferred[Any]] = deque()
-        self._lost: Failure | None = None
+        self._lost: Any = None
         self._paused = False
 
     def receive(self) -> Deferred[Any]:
@@ -100,7 +100,7 @@ class Inbox(MessageReceiver):
                 self.transport.resumeProducing()
             return succeed(message)
         if self._lost is not None:
-            return fail(self._lost)
+            return fail(self._lost.again())
         waiting: Deferred[Any] = Deferred(self._waiting.remove)
         self._waiting.append(waiting)
         return waiting
@@ -159,8 +159,7 @@ class Inbox(MessageReceiver):
         """
         Fail who still waits.
         """
-        self._lost = reason
+        self._lost = reason.value
         self._paused = False
-        waiting, self._waiting = self._waiting, deque()
-        for each in waiting:
-            each.errback(reason)
+        while self._waiting:
+            self._waiting.popleft().errback(self._lost.again())

@@ -68,6 +68,7 @@ class WebSocketRequest:
         percent-decoded.
     @ivar postpath: the segments still to consume.
     @ivar verdict: a L{Verdict}.
+    @ivar isAbandoned: whether the peer left, or time was up, before the verdict.
     """
 
     _log = Logger()
@@ -104,6 +105,7 @@ class WebSocketRequest:
             unquote_to_bytes(segment) for segment in path[1:].split("/")
         ]
         self.verdict = Verdict.PENDING
+        self.isAbandoned = False
         self._answering: Deferred[Any] | None = None
         self._onVerdict: Callable[[], object] | None = None
 
@@ -209,7 +211,7 @@ class WebSocketRequest:
         connection = WebSocketConnection(
             config or self.config, self._upgrader.clock, chosen, self
         )
-        if self.verdict is Verdict.ABANDONED:
+        if self.isAbandoned:
             self.verdict = Verdict.ACCEPTED
             connection.neverConnected(receiver)
         else:
@@ -263,6 +265,7 @@ class WebSocketRequest:
         """
         if self.verdict is Verdict.PENDING:
             answering = self._answering
+            self.isAbandoned = True
             self._decide(Verdict.ABANDONED)
             if answering is not None:
                 answering.cancel()

@@ -24,7 +24,13 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from ._wire.errors import InvalidUpgrade
-from ._wire.handshake import Offer, readHeaders, refusal, standardPhrase
+from ._wire.handshake import (
+    Offer,
+    readHeaders,
+    refusal,
+    standardPhrase,
+    withoutBody,
+)
 from ._wire.headers import readFields, renderHead
 from .carrier import endSending, isSecure
 from .connection import WebSocketConnection
@@ -94,7 +100,9 @@ class WebSocketResource:
             if not isinstance(request.channel, HTTPChannel):
                 return _answerPlainly(request, error.status, str(error))
             body = f"{error}\n".encode()
-            upgrader.refuse(refusal(error.status, "", error.headers, body))
+            response = refusal(error.status, "", error.headers, body)
+            isHead = request.method == b"HEAD"
+            upgrader.refuse(withoutBody(response) if isHead else response)
         else:
             upgrader.begin(offer)
         return NOT_DONE_YET

@@ -191,7 +191,11 @@ def _walk(resource: Any, request: WebSocketRequest) -> Any:
     Walk down a tree of somebody else's, as
     L{twisted.web.resource.getChildForRequest} does.
     """
-    while resource is not None and request.postpath and not resource.isLeaf:
+    while (
+        request.postpath
+        and IWebSocketResource.providedBy(resource)
+        and not resource.isLeaf
+    ):
         name = request.postpath.pop(0)
         request.prepath.append(name)
         resource = resource.getChildWithDefault(name, request)

@@ -32,11 +32,12 @@ def parseURL(text: str) -> Address:
     """
     url = URL.from_text(text).to_uri()
     if url.scheme not in ("ws", "wss"):
-        raise ValueError(f"a WebSocket URL begins with ws:// or wss://, not {text!r}")
+        # The URL is not repeated: it may hold a password.
+        raise ValueError(f"a WebSocket URL is of ws or wss, not of {url.scheme!r}")
     if not url.host:
-        raise ValueError(f"a WebSocket URL names a host, unlike {text!r}")
+        raise ValueError("a WebSocket URL names a host")
     if url.fragment or text.endswith("#"):
-        raise ValueError(f"a WebSocket URL has no fragment, unlike {text!r}")
+        raise ValueError("a WebSocket URL has no fragment")
     if url.userinfo:
         raise ValueError("credentials belong into an Authorization header, not a URL")
     secure = url.scheme == "wss"
@@ -46,5 +47,8 @@ def parseURL(text: str) -> Address:
         raise ValueError(f"no port can be {port}")
     host = f"[{url.host}]" if ":" in url.host else url.host
     authority = host if port == standard else f"{host}:{port}"
-    target = URL(path=url.path, query=url.query, rooted=True).to_uri().to_text()
+    rest = url.replace(fragment="").to_text().partition("//")[2]
+    target = rest[len(rest.partition("/")[0].partition("?")[0]) :]
+    if not target.startswith("/"):
+        target = "/" + target
     return Address(url.host, port, secure, authority, target)

@@ -419,6 +419,8 @@ class Framer(Life):
             continuation of nothing, a message within a message, text that is
             not UTF-8.
         """
+        if not isinstance(frame.payload, bytes):
+            frame = frame._replace(payload=asBytes(frame.payload))
         if frame.opcode == _CLOSE and frame.fin and not frame.rsv:
             try:
                 self.close(*unpackClose(frame.payload))
@@ -427,8 +429,6 @@ class Framer(Life):
             return
         if self.state != _OPEN:
             self._refuseMessage()
-        if not isinstance(frame.payload, bytes):
-            frame = frame._replace(payload=asBytes(frame.payload))
         self._sequence.check(frame)
         first = frame.opcode | (_FIN if frame.fin else 0)
         self._write(encodeFrame(first, frame.payload, self._masksSent))

@@ -288,6 +288,13 @@ def refusal(
     return renderHead(line, pairs) + body
 
 
+def withoutBody(response: bytes) -> bytes:
+    """
+    @return: what of a response answers a HEAD request.
+    """
+    return response[: response.index(b"\r\n\r\n") + 4]
+
+
 def standardPhrase(status: int) -> str:
     """
     @return: the registered reason phrase of an HTTP status.

@@ -82,6 +82,8 @@ class Opening:
             checkToken(protocol, "a subprotocol")
         if len(set(self.protocols)) != len(self.protocols):
             raise ValueError("a subprotocol is asked for twice")
+        if [name.lower() for name, _ in self.headers].count(b"host") > 1:
+            raise ValueError("several Host header fields")
         for name, _ in self.headers:
             if name.lower() in _OWN:
                 raise ValueError(f"{name.decode()} is settled by the handshake")
@@ -214,8 +216,9 @@ class _Chunks:
     def __init__(self) -> None:
         self.ended = False
         self._line = b""
-        self._missing = 0  # bytes of the chunk, and of the line end behind it
-        self._inTrailer = False
+        self._missing = 0  # bytes of the chunk still to come
+        self._afterChunk = False
+        self._trailer = -1  # bytes of the trailer so far, -1 before it
 
     def decode(self, data: bytes) -> bytes:
         """
@@ -225,16 +228,18 @@ class _Chunks:
         at = 0
         while at < len(data) and not self.ended:
             if self._missing:
-                step = min(self._missing, len(data) - at)
-                size = min(step, max(self._missing - 2, 0))
-                content.append(data[at : at + size])
-                self._missing -= step
-                at += step
+                chunk = data[at : at + self._missing]
+                content.append(chunk)
+                self._missing -= len(chunk)
+                at += len(chunk)
+                self._afterChunk = not self._missing
                 continue
             end = data.find(b"\n", at) + 1 or len(data)
             self._line += data[at:end]
             at = end
-            if len(self._line) > self._maxLine:
+            if len(self._line) > self._maxLine or (
+                self._afterChunk and not b"\r\n".startswith(self._line)
+            ):
                 self.ended = True
             elif self._line.endswith(b"\n"):
                 line, self._line = self._line, b""
@@ -243,11 +248,14 @@ class _Chunks:
 
     def _lineReceived(self, line: bytes) -> None:
         size = _SIZE_LINE.fullmatch(line.removesuffix(b"\r\n"))
-        if self._inTrailer:
-            self.ended = line == b"\r\n"
+        if self._afterChunk:
+            self._afterChunk = False
+        elif self._trailer >= 0:
+            self._trailer += len(line)
+            self.ended = line == b"\r\n" or self._trailer > self._maxLine
         elif size is None or not line.endswith(b"\r\n"):
             self.ended = True
         elif int(size[1], 16) == 0:
-            self._inTrailer = True
+            self._trailer = 0
         else:
             self._missing = int(size[1], 16) + 2
