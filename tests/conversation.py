@@ -8,6 +8,7 @@ receiver above it and a peer that speaks bytes.
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Callable
 from hashlib import sha1
 from typing import Any
 
@@ -216,3 +217,87 @@ class Conversation:
         transport of Twisted's does that, others might.
         """
         self.connection.connectionLost(Failure(reason or ConnectionLost()))
+
+
+Step = Callable[[Conversation], object]
+"""
+What happens next in a conversation.
+"""
+
+
+def peerCloses(code: int | None, reason: bytes = b"") -> Step:
+    """
+    @return: a step in which the peer sends a Close frame.
+    """
+    body = b"" if code is None else code.to_bytes(2, "big") + reason
+    return lambda c: c.send((0x88, body))
+
+
+def peerSends(*frames: tuple[int, bytes]) -> Step:
+    """
+    @return: a step in which the peer sends other frames.
+    """
+    return lambda c: c.send(*frames)
+
+
+def weClose(code: int = 1000, reason: str = "") -> Step:
+    """
+    @return: a step in which our Close frame reaches the peer.
+    """
+
+    def step(c: Conversation) -> None:
+        c.connection.close(code, reason)
+        c.flush()
+
+    return step
+
+
+def peerDrops(c: Conversation) -> None:
+    """
+    The peer closes the carrier, if it still stands.
+    """
+    if not c.peerCarrier.disconnected:
+        c.dropCarrier()
+
+
+def carrierBreaks(c: Conversation) -> None:
+    """
+    The carrier is reset.
+    """
+    c.resetCarrier()
+
+
+def weAbort(c: Conversation) -> None:
+    """
+    The application has had enough.
+    """
+    c.connection.abortConnection()
+    c.flush()
+
+
+def timePasses(seconds: float) -> Step:
+    """
+    @return: a step in which nobody does anything.
+    """
+    return lambda c: c.advance(seconds)
+
+
+def facts(ended: Any) -> tuple[Any, ...]:
+    """
+    @return: all that an end says; for comparing, as each who waits may get a copy.
+    """
+    return type(ended), str(ended), ended.sent, ended.received, ended.begunBy
+
+
+def reassembled(frames: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """
+    @return: the frames, fragments of a message joined.
+    """
+    whole: list[tuple[int, bytes]] = []
+    for first, payload in frames:
+        if first & 0x0F:
+            whole.append((first, payload))
+        else:
+            opcode, before = whole.pop()
+            whole.append((opcode | first, before + payload))
+    return whole

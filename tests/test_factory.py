@@ -233,6 +233,8 @@ class CloseAllTests(ServerTests):
         self.clock.advance(0.1)
         self.server.flush()
         self.assertIsNone(self.successResultOf(gone))
+        self.server.carriers[1][0].isPaused = False
+        self.server.flush()
         self.assertTrue(all(peer.lost for peer in peers))
         self.assertQuiet()
 

@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.conversation import BOTH, CLOSE_1000, Conversation
+from tests.conversation import BOTH, CLOSE_1000, Conversation, facts
 from twisted_ws import ClosedAbruptly, ClosedCleanly, ConnectionNotOpen
 from twisted_ws._wire.state import State
 from twisted_ws.errors import IllegalFrame
@@ -224,13 +224,15 @@ class EndTests(SynchronousTestCase):
             for number in range(3):
                 answer = c.connection.ping()
                 answer.addErrback(
-                    lambda failure, number=number: failed.append((number, failure))
+                    lambda failure, failed, n: failed.append((n, failure)),
+                    failed,
+                    number,
                 )
             end(c)
             c.flush()
             self.assertEqual([number for number, _ in failed], [0, 1, 2], name)
             for _, failure in failed:
-                self.assertIs(failure.value, c.receiver.reason, name)
+                self.assertEqual(facts(failure.value), facts(c.receiver.reason), name)
             self.failureResultOf(c.connection.ping(), expected)
 
     def test_closing(self):

@@ -81,8 +81,11 @@ def move(*carriers, most=1 << 30):
     """
     Let everything move.
     """
-    while any([each.moveOn(most) for each in carriers]):
-        pass
+    moved = True
+    while moved:
+        moved = False
+        for each in carriers:
+            moved = each.moveOn(most) or moved
 
 
 class NullReactor(Clock):
@@ -158,6 +161,7 @@ class MemoryTransport(MemoryCarrier):
         """
         self.other.abortConnection()
         move(self.other)
+        move(self)
 
 
 class Producer:
@@ -495,7 +499,7 @@ class CarrierTests(SynchronousTestCase):
         """
         C{stopProducing} is C{loseConnection}.
         """
-        client, server, *_ = pair()
+        client, *_ = pair()
         client.stopProducing()
         self.assertTrue(client.disconnecting)
 

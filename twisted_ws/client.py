@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, maybeDeferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
@@ -44,7 +44,7 @@ from twisted.internet.ssl import optionsForClientTLS
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ._wire.cookies import Cookie
+from ._wire.cookies import checkPair
 from ._wire.errors import InvalidUpgrade, UpgradeRejected
 from ._wire.headers import checkField
 from ._wire.opening import Body, Opening, Response, readResponse
@@ -80,6 +80,7 @@ class WebSocketClientProtocol(HeadReceiver):
         config: ClientConfig,
         clock: IReactorTime,
         makeReceiver: Callable[[IAddress], Any],
+        attempt: _Attempt,
     ) -> None:
         HeadReceiver.__init__(self, config)
         self.opened: Deferred[Any] = Deferred()
@@ -87,14 +88,19 @@ class WebSocketClientProtocol(HeadReceiver):
         self._config = config
         self._clock = clock
         self._makeReceiver = makeReceiver
+        self._attempt = attempt
         self._interim = 0
         self._response: Response | None = None
         self._body: Body | None = None
 
     def connectionMade(self) -> None:
         """
-        Send the opening handshake.
+        Send the opening handshake; if there is still somebody who wants it: not every
+        endpoint can be told to stop.
         """
+        if not self._attempt.isPending:
+            self.transport.abortConnection()
+            return
         self.transport.write(self._opening.render())
 
     def lineReceived(self, line: bytes) -> None:
@@ -152,9 +158,12 @@ class WebSocketClientProtocol(HeadReceiver):
             self._rejected()
 
     def _upgraded(self, protocol: str | None) -> None:
-        receiver = self._makeReceiver(self.transport.getPeer())
-        if receiver is None:
-            self._fail(ClosedAbruptly("the factory made no receiver"))
+        try:
+            receiver = self._makeReceiver(self.transport.getPeer())
+            if receiver is None:
+                raise ClosedAbruptly("the factory made no receiver")
+        except Exception as error:
+            self._fail(error)
             return
         connection = WebSocketConnection(self._config, self._clock, protocol)
         self.handOver(connection)
@@ -227,19 +236,23 @@ class _Attempt:
         self._connecting: Deferred[Any]
         self._protocol: WebSocketClientProtocol | None = None
 
+    @property
+    def isPending(self) -> bool:
+        """
+        Whether nothing came of it yet.
+        """
+        return self._timer is not None
+
     def begin(self, endpoint: IStreamClientEndpoint, factory: IProtocolFactory) -> None:
         """
         Connect.
         """
-        self._connecting = endpoint.connect(factory)
+        self._connecting = maybeDeferred(endpoint.connect, factory)
         self._connecting.addCallbacks(self._connected, self._settle)
 
     def _connected(self, protocol: WebSocketClientProtocol) -> None:
         self._protocol = protocol
         protocol.opened.addBoth(self._settle)
-        if self._timer is None:
-            # The endpoint connected though it was told to stop.
-            self._stop(CancelledError())
 
     def _settle(self, result: Any) -> None:
         if self._timer is not None:
@@ -333,22 +346,19 @@ class WebSocketClient:
             sent.
         """
         address = parseURL(url)
-        opening = Opening(
-            host=address.authority,
-            target=address.target,
-            version=self.config.webSocketVersion,
-            protocols=tuple(protocols),
-            origin=origin,
-            headers=_fields(headers, cookies or {}),
+        opening = self._open(
+            address, protocols, origin, _fields(headers, cookies or {})
         )
-        opening.render()
         make = receiverFactory(Inbox if receiver is None else receiver)
+        endpoint = self._endpointFor(address)
+        attempt = _Attempt(self._reactor, self.config.handshakeTimeout)
         factory = Factory.forProtocol(
-            lambda: WebSocketClientProtocol(opening, self.config, self._reactor, make)
+            lambda: WebSocketClientProtocol(
+                opening, self.config, self._reactor, make, attempt
+            )
         )
         factory.noisy = False
-        attempt = _Attempt(self._reactor, self.config.handshakeTimeout)
-        attempt.begin(self._endpointFor(address), factory)
+        attempt.begin(endpoint, factory)
         return attempt.opened
 
     def endpoint(
@@ -367,22 +377,44 @@ class WebSocketClient:
             ClientService(client.endpoint(url), Factory.forProtocol(Feed))
 
         @return: an L{IStreamClientEndpoint}; the parameters are those of C{connect}.
+        @raise ValueError: when one of them cannot be sent.
         """
+        asked, fields = tuple(protocols), _fields(headers, cookies or {})
+        self._open(parseURL(url), asked, origin, fields)
         return _Endpoint(
-            partial(
-                self.connect,
-                url,
-                protocols=tuple(protocols),
-                origin=origin,
-                headers=headers,
-                cookies=cookies,
-            )
+            partial(self.connect, url, protocols=asked, origin=origin, headers=fields)
         )
+
+    def _open(
+        self,
+        address: Address,
+        protocols: Iterable[str],
+        origin: str | None,
+        headers: tuple[tuple[bytes, bytes], ...],
+    ) -> Opening:
+        """
+        @return: a handshake with a key of its own.
+        @raise ValueError: when it cannot be sent.
+        """
+        opening = Opening(
+            host=address.authority,
+            target=address.target,
+            version=self.config.webSocketVersion,
+            protocols=tuple(protocols),
+            origin=origin,
+            headers=headers,
+        )
+        opening.render()
+        return opening
 
     def _endpointFor(self, address: Address) -> IStreamClientEndpoint:
         if self._endpoint is not None:
             return self._endpoint
-        endpoint = HostnameEndpoint(self._reactor, address.host, address.port)
+        # Its own timeout is later than ours, which says more.
+        patience = self.config.handshakeTimeout + 1
+        endpoint = HostnameEndpoint(
+            self._reactor, address.host, address.port, timeout=patience
+        )
         if not address.isSecure:
             return endpoint
         if self._tlsPolicy is None:
@@ -448,6 +480,6 @@ def _fields(
     items = list(headers.items() if isinstance(headers, Mapping) else headers)
     if cookies:
         for name, value in cookies.items():
-            Cookie(name, value)
+            checkPair(name, value)
         items.append(("Cookie", "; ".join(f"{n}={v}" for n, v in cookies.items())))
     return tuple(checkField(name, value) for name, value in items)

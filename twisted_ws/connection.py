@@ -46,12 +46,14 @@ def _withoutFrames(error: BaseException) -> BaseException:
     Have an exception, and those that led to it, forget where they were raised: those
     frames hold the connection, which would outlive its end.
     """
-    seen = set()
-    each: BaseException | None = error
-    while each is not None and id(each) not in seen:
-        seen.add(id(each))
-        each.__traceback__ = None
-        each = each.__cause__ or each.__context__
+    seen: set[int] = set()
+    found: list[BaseException | None] = [error]
+    while found:
+        each = found.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            each.__traceback__ = None
+            found += [each.__cause__, each.__context__]
     return error
 
 
@@ -459,7 +461,7 @@ class WebSocketConnection(Framer):
         self._gate.end(ended)
         self._pings.end(ended)
         try:
-            self.receiver.connectionLost(Failure(ended.again()))
+            self.receiver.connectionLost(Failure(ended))
         except BaseException:
             self._log.failure(
                 "{receiver!r} failed in connectionLost", receiver=self.receiver

@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ._wire.errors import ConnectionNotOpen, InvalidUpgrade
-from ._wire.handshake import readRequest, refusal
+from ._wire.handshake import readRequest, refusal, withoutBody
 from ._wire.headers import renderHead
 from .application import Application, checkApplication, run
 from .carrier import endSending, isSecure
@@ -90,7 +90,12 @@ class WebSocketProtocol(HeadReceiver, TimeoutMixin):
         try:
             offer = readRequest(lines)
         except InvalidUpgrade as error:
-            self._refuse(error.status, str(error), headers=error.headers)
+            self._refuse(
+                error.status,
+                str(error),
+                headers=error.headers,
+                isHead=bool(lines) and lines[0].startswith(b"HEAD "),
+            )
             return
         transport = self.transport
         self._request = WebSocketRequest(
@@ -162,6 +167,7 @@ class WebSocketProtocol(HeadReceiver, TimeoutMixin):
         reason: str,
         option: str | None = None,
         headers: Iterable[tuple[bytes, bytes]] = (),
+        isHead: bool = False,
     ) -> None:
         """
         Refuse what is not a valid handshake.
@@ -174,7 +180,8 @@ class WebSocketProtocol(HeadReceiver, TimeoutMixin):
             hint="" if option is None else f" (option: {option})",
         )
         body = f"{reason}\n".encode()
-        self.refuse(refusal(status, "", list(headers), body))
+        response = refusal(status, "", list(headers), body)
+        self.refuse(withoutBody(response) if isHead else response)
 
     # The end
 

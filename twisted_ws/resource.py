@@ -127,8 +127,9 @@ class _Leaf(Resource):
 
 
 def _wantsWebSocket(request: Any) -> bool:
-    upgrade = request.getHeader(b"upgrade")
-    return upgrade is not None and b"websocket" in upgrade.lower()
+    upgrades = request.requestHeaders.getRawHeaders(b"upgrade", [])
+    tokens = b",".join(upgrades).lower().split(b",")
+    return b"websocket" in (token.strip() for token in tokens)
 
 
 def _readOffer(request: Any) -> Offer:

@@ -76,6 +76,7 @@ class MemoryCarrier:
         self._producerPaused = False
         self._streaming = False
         self._writeEnded = False
+        self._writeFinished = False
         self._aborted = False
         self._addresses = host, peer
 
@@ -100,7 +101,8 @@ class MemoryCarrier:
         if self.disconnected or self._writeEnded or self._aborted:
             return
         self.outgoing += data
-        if self.producer is not None and len(self.outgoing) > self.highWater:
+        full = len(self.outgoing) > self.highWater
+        if self.producer is not None and self._streaming and full:
             self._producerPaused = True
             self.producer.pauseProducing()
 
@@ -143,6 +145,8 @@ class MemoryCarrier:
         self.producer = producer
         self._streaming = streaming
         self._producerPaused = False
+        if not streaming:
+            producer.resumeProducing()
 
     def unregisterProducer(self) -> None:
         """
@@ -194,34 +198,43 @@ class MemoryCarrier:
 
     def moveOn(self, most: int) -> bool:
         """
-        Let up to C{most} bytes, or the end, arrive at the other end.
+        Let up to C{most} bytes arrive at the other end, or let an end be noticed.
 
         @return: whether anything moved.
         """
+        other = self.other
         if self.disconnected:
             return False
         if self._aborted:
             self._lose(ConnectionAborted())
-            self.other._lose(ConnectionLost())
             return True
-        if self.outgoing:
-            if self.other.isPaused or self.other.disconnected:
-                return False
+        if not self.isPaused and (other.disconnected or other._writeFinished):
+            self._lose(ConnectionLost() if other._aborted else ConnectionDone())
+            return True
+        if self.outgoing and not (other.isPaused or other.disconnecting):
             data = bytes(self.outgoing[:most])
             del self.outgoing[:most]
-            self.other.protocol.dataReceived(data)
-            if not self.outgoing and self._producerPaused and self.producer:
-                self._producerPaused = False
-                self.producer.resumeProducing()
+            other.protocol.dataReceived(data)
+            if not self.outgoing:
+                self._drained()
             return True
-        if self.disconnecting and (self.producer is None or not self._producerPaused):
-            self._lose(ConnectionDone())
-        elif not (self._writeEnded and not self.other.isPaused):
+        if self.outgoing and not other.disconnected:
             return False
-        if not self.other.disconnected:
-            self.other._lose(ConnectionDone())
-        self._lose(ConnectionDone())
-        return True
+        if self.disconnecting and (self.producer is None or self._isProducing()):
+            self._lose(ConnectionDone())
+            return True
+        if self._writeEnded and not self._writeFinished:
+            self._writeFinished = True
+            return True
+        return False
+
+    def _isProducing(self) -> bool:
+        return self._streaming and not self._producerPaused
+
+    def _drained(self) -> None:
+        if self.producer is not None and not self._isProducing():
+            self._producerPaused = False
+            self.producer.resumeProducing()
 
     def _lose(self, reason: Exception) -> None:
         if not self.disconnected:

@@ -21,7 +21,6 @@ from twisted.web.client import BrowserLikePolicyForHTTPS
 
 from twisted_ws import (
     ClientConfig,
-    ConnectionClosed,
     MessageReceiver,
     ServerConfig,
     WebSocketClient,
@@ -61,18 +60,24 @@ class Side(MessageReceiver):
     async def next(self) -> Any:
         """
         @return: the next message or frame.
-        @raise ConnectionClosed: if none will come.
+        @raise Exception: the reason, if none will come.
         """
         received = await self._received.get()
-        if isinstance(received, ConnectionClosed):
+        if isinstance(received, Exception):
             raise received
         return received
 
     def pingReceived(self, payload: bytes) -> None:
         self.pings.put(payload)
 
+    def fail(self, error: Exception) -> None:
+        """
+        Nothing more will come.
+        """
+        self._received.put(error)
+
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        self._received.put(reason.value)
+        self.fail(reason.value)
         self.lost.callback(reason.value)
 
 
@@ -294,6 +299,7 @@ class ServerEnd(Ends):
         us = receiver()
         url = await self.listen(Factory.forProtocol(lambda: us), **options) + path
         them = self.callUp(url, protocols, origin)
+        them.onError = us.fail
         opened = await self.assertNext(them, "open")
         self.addCleanup(self.hangUp, us)
         return Link(us, them, opened, url)
@@ -345,6 +351,7 @@ class ClientEnd(Ends):
             url, receiver(), protocols=protocols, origin=origin
         )
         self.addCleanup(self.hangUp, us)
+        them.onError = us.fail
         opened = await self.assertNext(them, "open")
         return Link(us, them, opened, url)
 

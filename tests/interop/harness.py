@@ -17,6 +17,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -38,6 +39,7 @@ class Peer:
     A row of the table.
 
     @ivar name: what it is installed as, by pip or npm.
+    @ivar wanted: what to tell pip, if not just the name.
     @ivar isNode: whether it is one of Node's.
     @ivar serverVersions: the protocol versions that its servers speak.
     @ivar clientVersions: the protocol versions that its clients speak.
@@ -51,6 +53,7 @@ class Peer:
 
     name: str
     isNode: bool = False
+    wanted: str = ""
     serverVersions: tuple[int, ...] = (13,)
     clientVersions: tuple[int, ...] = (13,)
     sendsFragments: bool = True
@@ -71,7 +74,8 @@ class Peer:
         @return: what has to be installed for its tests; C{None} if nothing.
         """
         if not self.isNode:
-            return None if find_spec(self.name) else f"pip install {self.name}"
+            wanted = self.wanted or self.name
+            return None if find_spec(self.name) else f"pip install {wanted!r}"
         if shutil.which("node") is None:
             return "install Node.js, then run npm install in tests/interop/peers"
         if not (PROGRAMS / "node_modules" / self.name).is_dir():
@@ -80,7 +84,7 @@ class Peer:
 
 
 PEERS = (
-    Peer("websockets", endsEmpty=True),
+    Peer("websockets", wanted="websockets>=14", endsEmpty=True),
     Peer(
         "aiohttp",
         serverVersions=(13, 8),
@@ -108,7 +112,12 @@ class PeerFailed(Exception):
 class Conversation:
     """
     What is said about one connection.
+
+    @ivar onError: called with a L{PeerFailed} if the peer tells of an error; for who
+        waits for something else than the peer's word.
     """
+
+    onError: Callable[[PeerFailed], object] | None = None
 
     def __init__(self, process: PeerProcess, number: int) -> None:
         self.number = number
@@ -126,6 +135,8 @@ class Conversation:
         The peer told of something.
         """
         self._events.put(event)
+        if event["event"] == "error" and self.onError is not None:
+            self.onError(PeerFailed(event["message"]))
 
     async def next(self) -> dict[str, Any]:
         """

@@ -41,6 +41,16 @@ def parseCookies(values: Iterable[str]) -> dict[str, str]:
     return cookies
 
 
+def checkPair(name: str, value: str) -> None:
+    """
+    @raise ValueError: when no cookie can have this name or this value.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"no cookie can be named {name!r}")
+    if not _VALUE.fullmatch(value):
+        raise ValueError(f"cookie {name} cannot have the value {value!r}")
+
+
 @dataclass(frozen=True)
 class Cookie:
     """
@@ -72,10 +82,7 @@ class Cookie:
         """
         @raise ValueError: when a browser would not take the cookie as meant.
         """
-        if not _NAME.fullmatch(self.name):
-            raise ValueError(f"no cookie can be named {self.name!r}")
-        if not _VALUE.fullmatch(self.value):
-            raise ValueError(f"cookie {self.name} cannot have the value {self.value!r}")
+        checkPair(self.name, self.value)
         for attribute, text in (("path", self.path), ("domain", self.domain)):
             if text is not None and not _ATTRIBUTE.fullmatch(text):
                 raise ValueError(f"cookie {self.name} cannot have {attribute} {text!r}")

@@ -258,4 +258,4 @@ class _Chunks:
         elif int(size[1], 16) == 0:
             self._trailer = 0
         else:
-            self._missing = int(size[1], 16) + 2
+            self._missing = int(size[1], 16)
