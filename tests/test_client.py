@@ -8,6 +8,7 @@ in C{test_client_endings}.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -391,7 +392,8 @@ class EndpointTests(SynchronousTestCase):
 
     def test_endpointFails(self):
         """
-        Nothing is left either when it is the endpoint that raises or fails at once.
+        What an endpoint raises, or fails with at once, is what the attempt fails with,
+        and nothing is left.
         """
 
         @implementer(IStreamClientEndpoint)
@@ -404,13 +406,11 @@ class EndpointTests(SynchronousTestCase):
             def connect(self, protocolFactory: Any) -> Deferred[Any]:
                 return fail(RuntimeError("no connection today"))
 
-        network = MemoryNetwork()
-        raising = WebSocketClient(network, endpoint=Raising())
-        self.assertRaises(RuntimeError, raising.connect, URL)
-        self.assertTrue(network.isEmpty())
-        failing = WebSocketClient(network, endpoint=Failing())
-        self.failureResultOf(failing.connect(URL), RuntimeError)
-        self.assertTrue(network.isEmpty())
+        for endpoint in (Raising(), Failing()):
+            network = MemoryNetwork()
+            opened = WebSocketClient(network, endpoint=endpoint).connect(URL)
+            self.failureResultOf(opened, RuntimeError)
+            self.assertTrue(network.isEmpty())
 
     def test_stubborn(self):
         """
@@ -439,6 +439,10 @@ class EndpointTests(SynchronousTestCase):
                 self.assertTrue(carrier.disconnected, end)
                 self.assertEqual(server.received, b"", end)
             self.assertEqual(network.getDelayedCalls(), [], end)
+            # Nor is there a Deferred that failed and that nobody heard of.
+            del protocol, endpoint, opened
+            gc.collect()
+            self.assertEqual(self.flushLoggedErrors(), [], end)
 
 
 class ClientServiceTests(SynchronousTestCase):

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_ws import MessageReceiver, ServerConfig, WebSocketConnection
 from twisted_ws._wire.frames import Frame
-from twisted_ws._wire.state import State
+from twisted_ws._wire.state import Event, State
 from twisted_ws.testing import carrierPair
 
 from .wire import (
@@ -299,6 +299,19 @@ class ClosingWhilePausedTests(SynchronousTestCase):
         framer.feed((TEXT, b"3"))
         self.assertEqual(framer.messages, ["1"])
 
+    def test_resumingWhatIsOver(self) -> None:
+        """
+        Nor does resuming after time was up, or after the carrier was lost.
+        """
+        for event in (Event.TIMEOUT, Event.LOST):
+            framer = pausing(RecordingFramer())
+            framer.feed((TEXT, b"1"), (TEXT, b"2"))
+            framer._happened(event)
+            framer._resumeReceipt()
+            framer.feed((TEXT, b"3"))
+            framer._resumeReceipt()
+            self.assertEqual(framer.calls, [("message", "1")], event)
+
     def test_carrierIsRead(self) -> None:
         """
         A connection that discards is read from, whatever its receiver pauses then: or
@@ -432,6 +445,21 @@ class ReentrancyTests(SynchronousTestCase):
         framer = RecordingFramer(True, react)
         framer.feed((TEXT, b"1"), (TEXT, b"2"))
         self.assertEqual(framer.messages, ["1"])
+        self.assertEqual(framer.held, 0)
+
+    def test_failed(self) -> None:
+        """
+        So is what came in before the delivery failed.
+        """
+
+        def react(message: object) -> None:
+            framer.feed((TEXT, b"3"))
+            raise RuntimeError
+
+        framer = RecordingFramer(True, react)
+        framer.feed((TEXT, b"1"), (TEXT, b"2"))
+        self.assertEqual(framer.messages, ["1"])
+        self.assertEqual(framer.closeCode, 1011)
         self.assertEqual(framer.held, 0)
 
     def test_sendingWithinDelivery(self) -> None:

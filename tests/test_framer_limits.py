@@ -152,6 +152,36 @@ class SizeTests(SynchronousTestCase):
                     self.assertEqual(framer.violations[0].option, option, name)
                     self.assertEqual(framer.held, 0, name)
 
+    def test_refusedWhole(self) -> None:
+        """
+        That all of it is there does not help it.
+        """
+        first = (BINARY_BEGINS, bytes(200))
+        rows: tuple[tuple[Any, Any, list[tuple[int, bytes]]], ...] = (
+            (300, 1000, [(BINARY, bytes(301))]),
+            (1000, 300, [(BINARY, bytes(301))]),
+            (1000, 300, [(TEXT, b"x" * 301)]),
+            (None, 300, [(TEXT, b"x" * 301)]),
+            (300, None, [(BINARY, bytes(301))]),
+            (100, None, [(BINARY, bytes(101))]),
+            (None, 100, [(BINARY, bytes(101))]),
+            (None, 300, [first, (ENDS, bytes(101))]),
+            (1000, 300, [first, (CONTINUES, bytes(100)), (ENDS, b"x")]),
+        )
+        for role, isServer in ROLES:
+            for number, (frame, message, frames) in enumerate(rows):
+                for assembling in (True, False):
+                    framer = RecordingFramer(
+                        isServer,
+                        maxReceivedFrameSize=frame,
+                        maxReceivedMessageSize=message,
+                        assembleFragments=assembling,
+                    )
+                    framer.feed(*frames, (TEXT, b"next"))
+                    self.assertEqual(framer.closeCode, 1009, (role, number))
+                    fragments = 0 if assembling else len(frames) - 1
+                    self.assertEqual(len(framer.messages), fragments, (role, number))
+
     def test_judgedByLength(self) -> None:
         """
         A whole frame is judged as soon as its length is known, before its mask.
@@ -349,6 +379,18 @@ class MemoryTests(SynchronousTestCase):
             most = self.peak(framer, [bytes([octet]) for octet in frame[:-1]])
             self.assertEqual(framer.state, State.OPEN)
             self.assertTrue(most < 2 * 12_000 + 8000, (name, most))
+
+    def test_letGo(self) -> None:
+        """
+        What was delivered is not kept until the next message.
+        """
+        for assembling in (True, False):
+            framer = RecordingFramer(assembleFragments=assembling)
+            framer.feed((TEXT_BEGINS, b"a"), (ENDS, b"b"))
+            self.assertIs(framer._sink, None)
+            framer.feedBytes(framer.frame(BINARY, b"abc"))
+            self.assertIs(framer._sink, None)
+            self.assertEqual(framer.held, 0)
 
     def test_frameOfFrames(self) -> None:
         """

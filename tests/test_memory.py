@@ -51,18 +51,18 @@ class Raising(RecordingReceiver):
     def messageReceived(self, message):
         if message == "context":
             try:
-                self.missing  # noqa: B018
-            except AttributeError:
+                {}[message]
+            except KeyError:
                 raise ValueError(message) from None
         if message == "context shown":
             try:
-                self.missing  # noqa: B018
-            except AttributeError:
+                {}[message]
+            except KeyError:
                 self.fail(message)
         if message == "cause":
             try:
-                self.missing  # noqa: B018
-            except AttributeError as error:
+                {}[message]
+            except KeyError as error:
                 raise ValueError(message) from error
         raise ValueError(message)
 

@@ -7,7 +7,9 @@ L{twisted_ws.receiver}: C{MessageReceiver} and C{Inbox}.
 from __future__ import annotations
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import BaseProtocol, Factory
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -257,6 +259,18 @@ class InboxEndTests(SynchronousTestCase):
         c.dropCarrier()
         self.assertEqual(self.flushLoggedErrors(), [])
         self.successResultOf(race)
+
+    def test_anyReason(self):
+        """
+        The end may be any Failure: a receiver may be used without a connection of ours,
+        as protocols are.
+        """
+        for arguments in ((), (Failure(ConnectionDone()),)):
+            inbox = Inbox()
+            waiting = inbox.receive()
+            inbox.connectionLost(*arguments)
+            self.failureResultOf(waiting, ConnectionDone)
+            self.failureResultOf(inbox.receive(), ConnectionDone)
 
     def test_receiveInErrback(self):
         """

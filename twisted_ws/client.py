@@ -191,7 +191,7 @@ class WebSocketClientProtocol(HeadReceiver):
         self._fire(Failure(error))
 
     def _fire(self, result: object) -> None:
-        if not self.opened.called:
+        if self._attempt.isPending and not self.opened.called:
             self.opened.callback(result)
 
     def giveUp(self, error: Exception) -> Exception:
@@ -251,13 +251,14 @@ class _Attempt:
         self._connecting.addCallbacks(self._connected, self._settle)
 
     def _connected(self, protocol: WebSocketClientProtocol) -> None:
-        self._protocol = protocol
-        protocol.opened.addBoth(self._settle)
+        if self._timer is not None:
+            self._protocol = protocol
+            protocol.opened.addBoth(self._settle)
 
     def _settle(self, result: Any) -> None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+            self._timer = self._protocol = None
             self.opened.callback(result)
 
     def _expired(self) -> None:
@@ -280,10 +281,11 @@ class _Attempt:
 
         @return: C{error}, or the refusal that the server has begun to send.
         """
-        if self._protocol is None:
-            self._connecting.cancel()
-            return error
-        return self._protocol.giveUp(error)
+        protocol, self._protocol = self._protocol, None
+        if protocol is not None:
+            return protocol.giveUp(error)
+        self._connecting.cancel()
+        return error
 
 
 class WebSocketClient:

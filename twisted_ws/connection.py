@@ -41,19 +41,12 @@ def _ignore(*ignored: object) -> None:
     """
 
 
-def _withoutFrames(error: BaseException) -> BaseException:
+def _alone(error: BaseException) -> BaseException:
     """
-    Have an exception, and those that led to it, forget where they were raised: those
-    frames hold the connection, which would outlive its end.
+    Have an exception, which was logged, forget where it came from: the frames and the
+    exceptions on its way hold the connection, which would outlive its end.
     """
-    seen: set[int] = set()
-    found: list[BaseException | None] = [error]
-    while found:
-        each = found.pop()
-        if each is not None and id(each) not in seen:
-            seen.add(id(each))
-            each.__traceback__ = None
-            found += [each.__cause__, each.__context__]
+    error.__traceback__ = error.__context__ = error.__cause__ = None
     return error
 
 
@@ -489,5 +482,5 @@ class WebSocketConnection(Framer):
         if self._cause is None and not reason.check(ConnectionDone):
             self._cause = reason.value
         if self._cause is not None:
-            ended.__cause__ = _withoutFrames(self._cause)
+            ended.__cause__ = _alone(self._cause)
         return ended

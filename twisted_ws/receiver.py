@@ -132,6 +132,11 @@ class Inbox(MessageReceiver):
         Go over the messages up to a clean close; any other end raises
         L{twisted_ws.ClosedAbruptly}.
         """
+        if self._lost is not None and not self._messages:
+            # A failed Deferred that is awaited would hold this frame in a cycle.
+            if isinstance(self._lost, ClosedCleanly):
+                raise StopAsyncIteration
+            raise self._lost.again()
         try:
             return await self.receive()
         except ClosedCleanly:

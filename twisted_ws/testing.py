@@ -75,6 +75,7 @@ class MemoryCarrier:
         self.producer: Any = None
         self._producerPaused = False
         self._streaming = False
+        self._resumed = False
         self._writeEnded = False
         self._writeFinished = False
         self._aborted = False
@@ -101,6 +102,7 @@ class MemoryCarrier:
         if self.disconnected or self._writeEnded or self._aborted:
             return
         self.outgoing += data
+        self._resumed = False
         full = len(self.outgoing) > self.highWater
         if self.producer is not None and self._streaming and full:
             self._producerPaused = True
@@ -143,6 +145,7 @@ class MemoryCarrier:
             producer.stopProducing()
             return
         self.producer = producer
+        self._resumed = False
         self._streaming = streaming
         self._producerPaused = False
         if not streaming:
@@ -206,8 +209,7 @@ class MemoryCarrier:
         if self.disconnected:
             return False
         if self._aborted:
-            self._lose(ConnectionAborted())
-            return True
+            return self._end(ConnectionAborted(), ConnectionLost())
         if not self.isPaused and (other.disconnected or other._writeFinished):
             self._lose(ConnectionLost() if other._aborted else ConnectionDone())
             return True
@@ -221,20 +223,30 @@ class MemoryCarrier:
         if self.outgoing and not other.disconnected:
             return False
         if self.disconnecting and (self.producer is None or self._isProducing()):
-            self._lose(ConnectionDone())
-            return True
+            return self._end(ConnectionDone(), ConnectionDone())
         if self._writeEnded and not self._writeFinished:
             self._writeFinished = True
             return True
         return False
 
     def _isProducing(self) -> bool:
-        return self._streaming and not self._producerPaused
+        """
+        Tell whether the producer does not keep the carrier from closing; one that was
+        just resumed does, until it writes or goes.
+        """
+        return self._streaming and not self._producerPaused and not self._resumed
 
     def _drained(self) -> None:
-        if self.producer is not None and not self._isProducing():
+        if self.producer is not None and (self._producerPaused or not self._streaming):
             self._producerPaused = False
+            self._resumed = True
             self.producer.resumeProducing()
+
+    def _end(self, ours: Exception, theirs: Exception) -> bool:
+        self._lose(ours)
+        if not self.other.isPaused:
+            self.other._lose(theirs)
+        return True
 
     def _lose(self, reason: Exception) -> None:
         if not self.disconnected:
