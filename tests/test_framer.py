@@ -10,8 +10,9 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_ws._wire import framer as framerModule
-from twisted_ws._wire.framer import Framer, xorMask
+from twisted_ws._wire.framer import Framer
 from twisted_ws._wire.frames import Frame
+from twisted_ws._wire.masks import xorMask
 from twisted_ws._wire.state import State
 
 from .wire import (

@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_ws import ClientConfig, ServerConfig, WebSocketConnection
+from twisted_ws._wire.closing import Close
 from twisted_ws._wire.errors import ConnectionNotOpen
 from twisted_ws._wire.state import TABLE, Action, Cell, Event, State
 from twisted_ws.testing import MemoryCarrier, RecordingReceiver
@@ -500,6 +501,22 @@ class FramerWalkTests(SynchronousTestCase):
                         framer._happened(Event.TIMEOUT if event == "t" else Event.LOST)
                 facts = framer.closeSent, framer.closeReceived, framer.closeBegunBy
                 self.assertEqual(facts, (sent, received, begunBy), (role, name))
+
+    def test_tooLate(self) -> None:
+        """
+        A failure or a Close frame that is noticed when all is over does nothing: for
+        instance, an application that aborts and then fails.
+        """
+        for role, isServer in ROLES:
+            for state in (State.DISCARDING, State.CLOSED):
+                framer = self.framerIn(state, isServer)
+                facts = framer.closeSent, framer.closeReceived, framer.closeBegunBy
+                framer._fail(1011, "too late")
+                framer._peerCloses(Close(4000))
+                self.assertEqual(framer.calls, [], (role, state))
+                self.assertEqual(framer.state, state)
+                now = framer.closeSent, framer.closeReceived, framer.closeBegunBy
+                self.assertEqual(now, facts, (role, state))
 
     def test_pingsWhileNotOpen(self) -> None:
         """

@@ -16,7 +16,7 @@ from twisted.internet.protocol import BaseProtocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from .errors import ClosedCleanly
+from .errors import ClosedCleanly, ConnectionClosed
 from .interfaces import IFrameReceiver, IMessageReceiver
 
 
@@ -100,7 +100,7 @@ class Inbox(MessageReceiver):
                 self.transport.resumeProducing()
             return succeed(message)
         if self._lost is not None:
-            return fail(self._lost.again())
+            return fail(self._end())
         waiting: Deferred[Any] = Deferred(self._waiting.remove)
         self._waiting.append(waiting)
         return waiting
@@ -124,6 +124,13 @@ class Inbox(MessageReceiver):
         closed: Deferred[Any] = self.transport.whenClosed()
         return closed
 
+    def _end(self) -> Exception:
+        """
+        @return: what to raise now that the connection is gone.
+        """
+        lost: Exception = self._lost
+        return lost.again() if isinstance(lost, ConnectionClosed) else lost
+
     def __aiter__(self) -> Inbox:
         return self
 
@@ -136,7 +143,7 @@ class Inbox(MessageReceiver):
             # A failed Deferred that is awaited would hold this frame in a cycle.
             if isinstance(self._lost, ClosedCleanly):
                 raise StopAsyncIteration
-            raise self._lost.again()
+            raise self._end()
         try:
             return await self.receive()
         except ClosedCleanly:
@@ -167,4 +174,4 @@ class Inbox(MessageReceiver):
         self._lost = reason.value
         self._paused = False
         while self._waiting:
-            self._waiting.popleft().errback(self._lost.again())
+            self._waiting.popleft().errback(self._end())
