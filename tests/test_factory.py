@@ -298,6 +298,7 @@ class CloseAllTests(ServerTests):
         factory.closeAllConnections()
         factory.doStop()
         factory.doStart()
+        self.assertEqual(factory.numPorts, 1)
         self.assertEqual(self.connect(handshake()).take(), GREETING)
 
     def test_twice(self):

@@ -236,6 +236,9 @@ class TokenListTests(SynchronousTestCase):
             self.assertFalse(isToken(value), value)
 
 
+TEN_AND_BAR = [("foo", (("x", "10"), ("y", None))), ("bar", ())]
+
+
 class ExtensionTests(SynchronousTestCase):
     """
     RFC 6455 section 9.1: Sec-WebSocket-Extensions.
@@ -252,6 +255,7 @@ class ExtensionTests(SynchronousTestCase):
         ("a value", ["foo; x=10"], [("foo", (("x", "10"),))]),
         ("a quoted value", ['foo; x="10"'], [("foo", (("x", "10"),))]),
         ("an escape in it", [r'foo; x="1\0"'], [("foo", (("x", "10"),))]),
+        ("space behind it", ['foo; x="10" ; y , bar'], TEN_AND_BAR),
         ("no space at all", ["foo;x=1;y,bar"], None),
         ("space everywhere", [" foo \t; x = 1 ;\ty , bar "], None),
         ("the same twice", ["foo; x; x"], [("foo", (("x", None), ("x", None)))]),

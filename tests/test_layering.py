@@ -18,54 +18,23 @@ import twisted_ws
 PACKAGE = Path(twisted_ws.__file__).parent
 
 # Each may import only what stands to its left.
-ORDER = [
-    "_wire",
-    "errors",
-    "origin",
-    "config",
-    "interfaces",
-    "carrier",
-    "outgoing",
-    "pings",
-    "keepalive",
-    "connection",
-    "receiver",
-    "request",
-    "application",
-    "router",
-    "head",
-    "protocol",
-    "resource",
-    "url",
-    "client",
-    "service",
-    "demo",
-    "tap",
-    "testing",
-    "__init__",
-]
+ORDER = """
+    _wire errors origin config interfaces carrier outgoing pings keepalive connection
+    receiver request application router head protocol resource url tls client service
+    demo tap testing __init__
+""".split()
 
-WIRE_ORDER = [
-    "errors",
-    "closing",
-    "state",
-    "life",
-    "frames",
-    "masks",
-    "framer",
-    "headers",
-    "cookies",
-    "handshake",
-    "opening",
-    "__init__",
-]
+WIRE_ORDER = """
+    errors closing state life frames masks framer headers cookies handshake opening
+    __init__
+""".split()
 
 # Who may import what else, beyond the standard library, Twisted and zope.
 ONLY = {
     "twisted.web": {"resource", "demo", "tap"},
     "hyperlink": {"url"},
     "OpenSSL": set(),
-    "service_identity": set(),
+    "service_identity": {"tls"},
     "h2": set(),
 }
 

@@ -14,13 +14,15 @@ do, within C{handshakeTimeout} seconds of the call:
   * L{ClosedAbruptly<twisted_ws.ClosedAbruptly>}: the connection was lost meanwhile,
     also because of a TLS certificate that could not be verified: C{__cause__} is
     what the carrier said;
-  * L{twisted.internet.defer.TimeoutError}: time was up;
+  * L{twisted.internet.defer.TimeoutError}: time was up; but if only the end of a
+    refusal's body was missing, it is that L{UpgradeRejected<twisted_ws.UpgradeRejected>};
   * L{twisted.internet.defer.CancelledError}: you cancelled it;
   * what the endpoint fails with when it gets no connection at all, for instance
     L{twisted.internet.error.DNSLookupError} or
-    L{twisted.internet.error.ConnectionRefusedError}.
+    L{twisted.internet.error.ConnectionRefusedError};
+  * what your factory of receivers raises.
 
-In every case but the first the carrier is gone and nothing is left in the reactor.
+In every case but the first the carrier is aborted and nothing is left in the reactor.
 """
 
 from __future__ import annotations
@@ -54,6 +56,7 @@ from .connection import WebSocketConnection
 from .errors import ClosedAbruptly
 from .head import HeadReceiver
 from .receiver import Inbox
+from .tls import insist
 from .url import Address, parseURL
 
 HeaderItems = Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]]
@@ -425,7 +428,8 @@ class WebSocketClient:
             creator = self._tlsPolicy.creatorForNetloc(
                 address.host.encode("ascii"), address.port
             )
-        wrapped: IStreamClientEndpoint = wrapClientTLS(creator, endpoint)
+        strict = insist(creator, address.host)
+        wrapped: IStreamClientEndpoint = wrapClientTLS(strict, endpoint)
         return wrapped
 
 

@@ -213,7 +213,8 @@ class MemoryCarrier:
         if not self.isPaused and (other.disconnected or other._writeFinished):
             self._lose(ConnectionLost() if other._aborted else ConnectionDone())
             return True
-        if self.outgoing and not (other.isPaused or other.disconnecting):
+        deaf = other.isPaused or other.disconnecting or other._aborted
+        if self.outgoing and not deaf:
             data = bytes(self.outgoing[:most])
             del self.outgoing[:most]
             other.protocol.dataReceived(data)
