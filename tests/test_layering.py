@@ -20,7 +20,7 @@ PACKAGE = Path(twisted_ws.__file__).parent
 # Each may import only what stands to its left.
 ORDER = """
     _wire errors origin config interfaces carrier outgoing pings keepalive connection
-    receiver request application router head protocol resource url tls client service
+    receiver request application router head protocol resource url tls attempt client service
     demo tap testing __init__
 """.split()
 
@@ -33,7 +33,7 @@ WIRE_ORDER = """
 ONLY = {
     "twisted.web": {"resource", "demo", "tap"},
     "hyperlink": {"url"},
-    "OpenSSL": set(),
+    "OpenSSL": {"tls"},
     "service_identity": {"tls"},
     "h2": set(),
 }
