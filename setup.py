@@ -13,7 +13,7 @@ found = re.search(r'^__version__ = "(.+)"$', source, re.MULTILINE)
 assert found is not None
 
 # What an interoperability test needs; each is skipped without its peer.
-interop = ["websockets>=13", "aiohttp>=3.9"]
+interop = ["websockets>=14", "aiohttp>=3.9"]
 test = ["hypothesis>=6.100", "trustme>=1.1", *interop]
 
 setup(

@@ -13,7 +13,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.conversation import BOTH, CLOSE_1000, HANDSHAKE, Conversation
 from tests.wire import readFrames
-from twisted_ws import ClosedAbruptly, ClosedCleanly, ServerConfig
+from twisted_ws import (
+    ClosedAbruptly,
+    ClosedCleanly,
+    ConnectionNotOpen,
+    ServerConfig,
+)
 from twisted_ws._wire.closing import Close
 from twisted_ws.testing import MemoryServer, RecordingReceiver
 
@@ -200,6 +205,45 @@ class FailureTests(SynchronousTestCase):
                 c.dropCarrier()
             self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1, call)
             self.assertEqual((c.receiver.losses, c.timers), (1, 0), call)
+
+    def test_pausedAndFailed(self):
+        """
+        A receiver that pauses its connection and then fails does not hide the peer's
+        leaving from it.
+        """
+
+        class Receiver(RecordingReceiver):
+            def messageReceived(self, message):
+                self.transport.pauseProducing()
+                raise ValueError("fault of the application")
+
+        for isServer, role in BOTH:
+            c = Conversation(isServer, Receiver())
+            c.send((0x81, b"hello"), (0x81, b"more"))
+            self.assertEqual(c.take(), [INTERNAL_ERROR], role)
+            self.assertFalse(c.connection.isPaused, role)
+            self.assertFalse(c.carrier.isPaused, role)
+            if not c.carrier.disconnected:
+                c.dropCarrier()
+            self.assertEqual((c.receiver.losses, c.timers), (1, 0), role)
+            self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1, role)
+
+    def test_notOpenElsewhere(self):
+        """
+        A receiver that sends on another connection, which is not open any more, has
+        failed as with any other error.
+        """
+
+        class Receiver(RecordingReceiver):
+            def messageReceived(self, message):
+                other.connection.sendMessage(message)
+
+        other = Conversation()
+        other.connection.close()
+        c = Conversation(True, Receiver())
+        c.send((0x81, b"hello"))
+        self.assertEqual(c.take(), [INTERNAL_ERROR])
+        self.assertEqual(len(self.flushLoggedErrors(ConnectionNotOpen)), 1)
 
     def test_makeConnection(self):
         """

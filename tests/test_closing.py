@@ -160,6 +160,8 @@ class UnpackTests(SynchronousTestCase):
             with self.assertRaises(ProtocolViolation) as caught:
                 unpackClose(bytes([octet]))
             self.assertEqual(caught.exception.code, 1002)
+            said = "a Close frame with a body of one byte"
+            self.assertEqual(str(caught.exception), said)
 
     def test_codes(self) -> None:
         """

@@ -8,6 +8,7 @@ L{tests.test_ends}.
 from __future__ import annotations
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.conversation import (
@@ -205,6 +206,27 @@ class ViolationTests(SynchronousTestCase):
             self.assertEqual(reason.sent, Close(1000), role)
             self.assertIn("we closed with 1000 (normal)", str(reason), role)
             self.assertIn("an unknown opcode: 3", str(reason), role)
+
+    def test_logged(self):
+        """
+        It is logged, with the option that would have let the peer's frame pass.
+        """
+        rows = [
+            ((0x83, b""), "closing with 1002: an unknown opcode: 3"),
+            (
+                (0x82, bytes(11)),
+                "closing with 1009: a frame of 11 bytes, over 10"
+                " (option: maxReceivedMessageSize)",
+            ),
+        ]
+        for frame, expected in rows:
+            c = Conversation(maxReceivedMessageSize=10)
+            with capturedLogs() as logged:
+                c.send(frame, frame)
+            (text,) = [formatEvent(event) for event in logged]
+            self.assertIn(str(c.carrier.getPeer()), text)
+            self.assertTrue(text.endswith(f">: {expected}"), text)
+            self.assertEqual(logged[0]["log_level"], LogLevel.info)
 
     def test_unsendableReason(self):
         """

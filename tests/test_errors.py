@@ -216,6 +216,32 @@ class ConnectionClosedTests(SynchronousTestCase):
                         (ended.sent, ended.received, ended.begunBy),
                     )
 
+    def test_again(self):
+        """
+        C{again} is a copy to be raised: it says the same, and the original does not
+        get to know of where it was raised.
+        """
+        for arguments, code, reason, sentence in self.rows:
+            for kind in (ConnectionClosed, ClosedCleanly, ClosedAbruptly):
+                ended = kind(*arguments)
+                ended.__cause__ = ValueError("why")
+                twin = ended.again()
+                self.assertIsNot(twin, ended)
+                self.assertIs(type(twin), kind)
+                self.assertEqual(
+                    (twin.code, twin.reason, str(twin)), (code, reason, sentence)
+                )
+                self.assertEqual(
+                    (twin.sent, twin.received, twin.begunBy),
+                    (ended.sent, ended.received, ended.begunBy),
+                )
+                self.assertIs(twin.__cause__, ended.__cause__)
+                self.assertEqual(twin.args, ended.args)
+                try:
+                    raise twin
+                except kind:
+                    self.assertIsNone(ended.__traceback__)
+
     def test_repr(self):
         """
         C{repr()} names its class.

@@ -307,6 +307,19 @@ class WeCloseTests(SynchronousTestCase):
                 self.assertEqual(framer.closeCode, 4000, name)
                 self.assertIs(framer.closeReceived, None, name)
 
+    def test_failing(self) -> None:
+        """
+        7.1.7: whatever the reason for which a connection fails, as much of it is sent
+        as fits.
+        """
+        euro = "\u20ac"
+        rows = ("x" * 200, b"x" * 123), (euro * 50, euro.encode() * 41)
+        for reason, sent in rows:
+            framer = RecordingFramer()
+            framer._fail(1008, reason)
+            self.assertEqual(framer.sent, [(CLOSE, body(1008, sent))])
+            self.assertEqual(framer.state, State.DISCARDING)
+
     def test_crossing(self) -> None:
         """
         When both close at once neither answers the other.

@@ -182,7 +182,7 @@ class ChunkingTests(SynchronousTestCase):
         bytewise = [data[at : at + 1] for at in range(len(data))]
         self.assertEqual(outcomeOf(isServer, options, bytewise), whole)
 
-    @tried(200)
+    @tried(130)
     @given(st.booleans(), ODD_SETTINGS, st.binary(max_size=300), SPLITS)
     @example(True, {}, b"\x81\x82\0\0\0\0\xed\xa0", [8])
     @example(False, {}, b"\x81\x03\xed\xa0\x80", [4])
@@ -194,7 +194,7 @@ class ChunkingTests(SynchronousTestCase):
         """
         self.check(isServer, options, data, sizes)
 
-    @tried(200)
+    @tried(130)
     @given(st.data(), st.booleans(), ODD_SETTINGS, SPLITS)
     def test_conversations(
         self,
@@ -208,7 +208,7 @@ class ChunkingTests(SynchronousTestCase):
         """
         self.check(isServer, options, data.draw(mutated(isServer)), sizes)
 
-    @tried(120)
+    @tried(80)
     @given(st.data(), st.booleans(), ODD_SETTINGS, SPLITS, st.integers(1, 3))
     def test_pausing(
         self,
@@ -238,7 +238,7 @@ class ChunkingTests(SynchronousTestCase):
             framer._resumeReceipt()
         self.assertEqual(framer.outcome(), plain.outcome())
 
-    @tried(120)
+    @tried(80)
     @given(st.data(), st.booleans(), ODD_SETTINGS, SPLITS)
     def test_nested(
         self,
@@ -264,7 +264,7 @@ class ChunkingTests(SynchronousTestCase):
             framer.dataReceived(reads.pop(0))
         self.assertEqual(framer.outcome(), plain.outcome())
 
-    @tried(120)
+    @tried(80)
     @given(st.data(), st.booleans(), ODD_SETTINGS, SPLITS, st.integers(1, 4))
     def test_closing(
         self,
@@ -303,7 +303,7 @@ class InvariantTests(SynchronousTestCase):
     What may never be.
     """
 
-    @tried(120)
+    @tried(80)
     @given(st.data(), st.booleans(), ODD_SETTINGS, SPLITS)
     def test_bounds(
         self,
@@ -350,7 +350,7 @@ class RoundTripTests(SynchronousTestCase):
     What one framer sends, another receives.
     """
 
-    @tried(200)
+    @tried(130)
     @given(
         st.booleans(),
         st.lists(st.one_of(TEXTS, st.binary(max_size=300)), max_size=6),

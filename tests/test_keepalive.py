@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from twisted.internet.address import UNIXAddress
 from twisted.internet.task import Clock
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.conversation import BOTH, CLOSE_1000, Conversation
@@ -67,6 +68,20 @@ class SilenceTests(SynchronousTestCase):
             "the peer sent nothing for keepaliveInterval (2 s), nor within"
             " keepaliveGracePeriod (0.5 s) after a ping",
         )
+
+    def test_logged(self):
+        """
+        It is logged why, with the peer's address.
+        """
+        c = watched()
+        peer = str(c.carrier.getPeer())
+        with capturedLogs() as logged:
+            c.advance(20)
+            c.advance(10)
+        (text,) = [formatEvent(event) for event in logged]
+        self.assertEqual(logged[0]["log_level"], LogLevel.info)
+        self.assertIn(peer, text)
+        self.assertIn(str(c.receiver.reason), text)
 
     def test_notDropped(self):
         """

@@ -435,6 +435,22 @@ class IdleTests(Uncollected):
             self.assertIsNone(c.connection._sink, role)
             self.assertEqual(bytes(c.carrier.outgoing), b"", role)
 
+    def test_keptAfterTheEnd(self):
+        """
+        A connection that the application keeps when it has ended keeps nothing of what
+        was not delivered.
+        """
+        for isServer, role in BOTH:
+            c = Conversation(isServer)
+            c.connection.pauseProducing()
+            c.connection.dataReceived(c.frame(0x82, bytes(1000)))
+            c.loseNow()
+            self.assertEqual(c.connection._buffer, b"", role)
+            c = Conversation(isServer)
+            c.sendBytes(c.frame(0x02, bytes(1000))[:-1])
+            c.loseNow()
+            self.assertIsNone(c.connection._sink, role)
+
     def test_many(self):
         """
         Two hundred connections that came and went leave no object of ours behind.

@@ -632,10 +632,13 @@ class OwedPongTests(SynchronousTestCase):
 
     def test_againAndAgain(self):
         """
-        Each time that the carrier was full one pong is owed.
+        Each time that the carrier was full one pong is owed; in between each ping is
+        answered at once.
         """
         c = Conversation()
         for number in range(3):
+            c.send((0x89, b"1"), (0x89, b"2"))
+            self.assertEqual(c.take(), [(0x8A, b"1"), (0x8A, b"2")])
             c.congest()
             c.send((0x89, b"lost"), (0x89, b"%d" % number))
             c.readOn()

@@ -401,6 +401,19 @@ class HighWaterTests(SynchronousTestCase):
         self.successResultOf(c.receiver.receive())
         self.assertFalse(c.connection.isPaused)
 
+    def test_notItsPause(self):
+        """
+        An inbox takes back its own pause, not one of the application's.
+        """
+        c = self.fill(2)
+        c.connection.pauseProducing()
+        for _ in range(2):
+            self.successResultOf(c.receiver.receive())
+        self.assertTrue(c.connection.isPaused)
+        c.connection.resumeProducing()
+        c.send((0x81, b"more"))
+        self.assertEqual(self.successResultOf(c.receiver.receive()), "more")
+
     def test_waitersFirst(self):
         """
         Messages that somebody waits for do not count.

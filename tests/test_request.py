@@ -371,6 +371,23 @@ class AcceptTests(ServerTests):
                 self.server.flush()
                 self.assertEqual(peer.take(), b"", (first, second))
 
+    def test_nothingOvertakesAVerdict(self):
+        """
+        What would end an undecided request does nothing to one that is decided.
+        """
+        for verdict in (lambda r: r.accept(RecordingReceiver()), lambda r: r.reject()):
+            request, peer = self.asked()
+            verdict(request)
+            self.server.flush()
+            peer.take()
+            decided = request.verdict
+            request.expire()
+            request.giveUp("the server is going away")
+            request.abandon()
+            self.server.flush()
+            self.assertEqual(peer.take(), b"")
+            self.assertIs(request.verdict, decided)
+
     def test_onceAlsoWhenThePeerHasLeft(self):
         """
         Also when nobody is there any more: a receiver sees one connection.

@@ -79,6 +79,7 @@ class PathTests(RouterTests):
         A path is for itself, case and slashes included, whatever the query.
         """
         self.mount(("/", "*"), ("/a", "*"), ("/a/b", "*"), ("/c/", "*"))
+        self.mount(("/d", "*"), ("/d/", "*"))
         for target, expected in [
             ("/", "/ *"),
             ("/a", "/a *"),
@@ -86,6 +87,8 @@ class PathTests(RouterTests):
             ("/a/b", "/a/b *"),
             ("/a/b?/c", "/a/b *"),
             ("/c/", "/c/ *"),
+            ("/d", "/d *"),
+            ("/d/", "/d/ *"),
             ("/?a", "/ *"),
             ("/A", 404),
             ("/a/", 404),
@@ -369,9 +372,11 @@ class MountTests(RouterTests):
             ("/a/b", "p"),
             ("/a/*", "p"),
             ("*", "p"),
+            ("/x/y/z", "p"),
         ]:
             with self.assertRaisesRegex(ValueError, "there is no application at"):
                 self.router.unmount(path, protocol)
+        self.router.putChild(b"x", Router())
         self.assertEqual(self.name("/a", "p"), "/a p")
         self.router.unmount("/a", "P")
         self.assertEqual(self.name("/a", "p"), 404)

@@ -237,6 +237,7 @@ class RecordingFramer(Framer):
             )
         return (
             self.calls,
+            self.written if self.isServer else len(self.written),
             self.state,
             self.bytesReceived,
             self.closeSent,

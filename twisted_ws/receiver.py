@@ -19,6 +19,8 @@ from zope.interface import implementer
 from .errors import ClosedCleanly, ConnectionClosed
 from .interfaces import IFrameReceiver, IMessageReceiver
 
+_ENDED = object()
+
 
 @implementer(IMessageReceiver)
 class MessageReceiver(BaseProtocol):
@@ -82,6 +84,7 @@ class Inbox(MessageReceiver):
     def __init__(self) -> None:
         self._messages: deque[Any] = deque()
         self._waiting: deque[Deferred[Any]] = deque()
+        self._iterating: set[Deferred[Any]] = set()
         self._lost: Any = None
         self._paused = False
 
@@ -139,15 +142,18 @@ class Inbox(MessageReceiver):
         Go over the messages up to a clean close; any other end raises
         L{twisted_ws.ClosedAbruptly}.
         """
-        if self._lost is not None and not self._messages:
-            # A failed Deferred that is awaited would hold this frame in a cycle.
-            if isinstance(self._lost, ClosedCleanly):
-                raise StopAsyncIteration
-            raise self._end()
-        try:
-            return await self.receive()
-        except ClosedCleanly:
-            raise StopAsyncIteration from None
+        if self._lost is None or self._messages:
+            waiting = self.receive()
+            self._iterating.add(waiting)
+            try:
+                message = await waiting
+            finally:
+                self._iterating.discard(waiting)
+            if message is not _ENDED:
+                return message
+        if isinstance(self._lost, ClosedCleanly):
+            raise StopAsyncIteration
+        raise self._end()
 
     def messageReceived(self, message: Any) -> None:
         """
@@ -174,4 +180,9 @@ class Inbox(MessageReceiver):
         self._lost = reason.value
         self._paused = False
         while self._waiting:
-            self._waiting.popleft().errback(self._end())
+            waiting = self._waiting.popleft()
+            if waiting in self._iterating:
+                # A failed Deferred that is awaited would hold its frames in a cycle.
+                waiting.callback(_ENDED)
+            else:
+                waiting.errback(self._end())
