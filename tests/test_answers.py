@@ -243,6 +243,13 @@ class RefusalTests(SynchronousTestCase):
             with self.assertRaisesRegex(ValueError, "is not the status of a refusal"):
                 refusal(status, "")
 
+    def test_anyFinalStatus(self):
+        """
+        All final statuses do.
+        """
+        for status in (200, 299, 300, 418, 500, 599):
+            self.assertTrue(refusal(status, "").startswith(b"HTTP/1.1 %d " % status))
+
     def test_latin1Phrase(self):
         """
         A phrase may have Latin-1 (RFC 9112 section 4), the default body says it too.

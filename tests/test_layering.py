@@ -19,9 +19,9 @@ PACKAGE = Path(twisted_ws.__file__).parent
 
 # Each may import only what stands to its left.
 ORDER = """
-    _wire errors origin config interfaces carrier outgoing pings keepalive connection
-    receiver request application router head protocol resource url tls attempt client
-    service demo tap testing __init__
+    _wire errors ending origin config interfaces carrier outgoing pings keepalive
+    connection receiver request application router head protocol resource url tls
+    attempt client service demo tap testing __init__
 """.split()
 
 WIRE_ORDER = """

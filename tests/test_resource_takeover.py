@@ -403,6 +403,23 @@ class VerdictTests(SiteTests):
             self.assertIsNotNone(peer.lost)
             self.assertQuiet()
 
+    def test_rejectedInFullFlow(self):
+        """
+        A client that was not read from any more, because it sent too much too early, is
+        read from again, so that it can read the rejection.
+        """
+        self.serve()
+        peer = self.connect(upgrade("/ws"))
+        peer.send(HELLO * 100_000, 65536)
+        server = self.server.carriers[0][1]
+        self.assertTrue(server.isPaused)
+        self.requests[0].reject()
+        self.assertFalse(server.isPaused)
+        self.server.flush()
+        self.assertEqual(self.statuses(peer), [403])
+        self.assertEqual(peer.transport.outgoing, b"")
+        self.assertQuiet()
+
     def test_linger(self):
         """
         Who does not read a rejection, nor leaves, is aborted after C{closeTimeout}.

@@ -25,7 +25,8 @@ from ._wire.frames import Frame, Opcode
 from ._wire.state import Action, Event, State
 from .carrier import endSending, isTCP
 from .config import ConnectionConfig
-from .errors import ClosedAbruptly, ClosedCleanly, ConnectionClosed
+from .ending import explain
+from .errors import ConnectionClosed
 from .interfaces import IWebSocketTransport
 from .keepalive import Keepalive
 from .outgoing import OutgoingMessage, SendGate
@@ -39,15 +40,6 @@ def _ignore(*ignored: object) -> None:
     """
     Takes the place of the carrier's and the receiver's methods when they are gone.
     """
-
-
-def _alone(error: BaseException) -> BaseException:
-    """
-    Have an exception, which was logged, forget where it came from: the frames and the
-    exceptions on its way hold the connection, which would outlive its end.
-    """
-    error.__traceback__ = error.__context__ = error.__cause__ = None
-    return error
 
 
 @implementer(IWebSocketTransport)
@@ -450,7 +442,7 @@ class WebSocketConnection(Framer):
         self._write = self._deliver = _ignore
         self._buffer = b""
         self._sink = None
-        self._ended = ended = self._explain(reason)
+        self._ended = ended = explain(self, self._detail, self._cause, reason)
         self._gate.end(ended)
         self._pings.end(ended)
         try:
@@ -464,23 +456,3 @@ class WebSocketConnection(Framer):
         while self._waiting:
             self._waiting.pop(0).callback(ended)
         self.receiver = self._pingReceived = self._pongReceived = None
-
-    def _explain(self, reason: Failure) -> ConnectionClosed:
-        """
-        @return: how the connection ended.
-        """
-        clean = self.closeSent is not None and self.closeReceived is not None
-        if not clean and not self._detail and self._cause is None:
-            self._detail = (
-                "the peer dropped the connection without a Close frame"
-                if reason.check(ConnectionDone)
-                else f"the connection was lost: {reason.getErrorMessage()}"
-            )
-        ended = (ClosedCleanly if clean else ClosedAbruptly)(
-            self._detail, self.closeSent, self.closeReceived, self.closeBegunBy
-        )
-        if self._cause is None and not reason.check(ConnectionDone):
-            self._cause = reason.value
-        if self._cause is not None:
-            ended.__cause__ = _alone(self._cause)
-        return ended
