@@ -214,6 +214,29 @@ class PushProducerTests(SynchronousTestCase):
         c.readOn()
         self.assertEqual(producer.calls, ["pause", "resume"])
 
+    def test_fullAgain(self):
+        """
+        When one who waited for room has filled the carrier again, the producer stays
+        paused, of either kind.
+        """
+        for streaming in (True, False):
+            c = Conversation(keepalive=False)
+            producer = Producer()
+            c.congest()
+            c.connection.registerProducer(producer, streaming)
+            filling = bytes(MemoryCarrier.highWater)
+            c.connection.whenWritable().addCallback(
+                lambda _, t, data: t.sendMessage(data), c.connection, filling
+            )
+            c.peerCarrier.resumeProducing()
+            c.carrier.moveOn(1 << 30)
+            c.stopReading()
+            c.turn()
+            self.assertNotIn("resume", producer.calls, f"streaming {streaming}")
+            c.readOn()
+            c.turn()
+            self.assertEqual(producer.calls[-1], "resume", f"streaming {streaming}")
+
     def test_unregistered(self):
         """
         When it is unregistered it hears no more, not even of the end.

@@ -106,6 +106,17 @@ class PlaceTests(SiteTests):
             self.assertEqual(request.postpath, postpath)
             self.assertEqual(request.resource, target)
 
+    def test_absoluteForm(self):
+        """
+        RFC 9112 section 3.2.2: a path may come with scheme and host before it, and is
+        the same path.
+        """
+        self.serve(atRoot=True)
+        self.connect(upgrade("http://example.com/a/b?c"))
+        (request,) = self.requests
+        self.assertEqual((request.resource, request.path), ("/a/b?c", "/a/b"))
+        self.assertEqual((request.prepath, request.postpath), ([], [b"a", b"b"]))
+
     def test_router(self):
         """
         A Router is asked for what is left.

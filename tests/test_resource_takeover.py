@@ -340,6 +340,30 @@ class VerdictTests(SiteTests):
                 self.assertQuiet()
         self.assertEqual(self.flushLoggedErrors(), [])
 
+    def test_answeredOverHTTP(self):
+        """
+        An application may answer the HTTP request itself: there is no use in a verdict
+        then, and nothing is left to happen.
+        """
+        requests = []
+
+        def application(request):
+            requests.append(request)
+            request.httpRequest.redirect(b"https://example.com/")
+            request.httpRequest.finish()
+
+        self.serve(application)
+        peer = self.connect(upgrade("/ws"))
+        self.assertEqual(self.statuses(peer), [302])
+        self.assertIs(requests[0].verdict, Verdict.ABANDONED)
+        self.assertIsNone(requests[0].httpRequest)
+        self.assertEqual(self.factory.pendingRequests, set())
+        peer.send(PAGE)
+        self.assertEqual(self.statuses(peer), [200])
+        peer.transport.loseConnection()
+        self.server.flush()
+        self.assertQuiet()
+
     def test_failure(self):
         """
         An application that fails is answered for with 500, once.

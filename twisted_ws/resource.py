@@ -183,16 +183,17 @@ class _ChannelUpgrader:
             isSecure(transport),
             IRequest(http),
         )
-        request.prepath = list(http.prepath)
-        request.postpath = list(http.postpath)
+        if http.uri.startswith(b"/"):
+            request.prepath = list(http.prepath)
+            request.postpath = list(http.postpath)
         self._request = request
         self._startTimer(self._factory.config.handshakeTimeout, request.expire)
-        http.notifyFinish().addErrback(self._gone)
+        http.notifyFinish().addBoth(self._gone)
         self._factory.requestReceived(request)
 
-    def _gone(self, reason: Failure) -> None:
+    def _gone(self, reason: object) -> None:
         """
-        The client left before the verdict.
+        The client left before the verdict, or was answered over HTTP.
         """
         request, self._request = self._request, None
         if request is not None:
