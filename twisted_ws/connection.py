@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -131,6 +132,12 @@ class WebSocketConnection(Framer):
             receiver.makeConnection(self)
             if deliver is None:
                 raise AttributeError(f"{type(receiver).__name__} has no {wanted}")
+            if iscoroutinefunction(deliver):
+                # It would never run, and each message would be lost without a word.
+                raise TypeError(
+                    f"{type(receiver).__name__}.{wanted} is a coroutine function;"
+                    " to await messages, use an Inbox"
+                )
         except BaseException:
             self._receiverFailed()
 

@@ -168,7 +168,7 @@ class SendGate:
         producer = self._producer
         if self.isOpen:
             self._resume()
-            if self._producer is producer:
+            if self._pulling and self._producer is producer:
                 self._pullSoon()
 
     def _pause(self) -> None:

@@ -73,7 +73,8 @@ class Inbox(MessageReceiver):
             print(message)
 
     Messages that nobody has asked for yet wait in the inbox; when there are
-    C{highWater} of them the connection is paused until half are taken.  Under
+    C{highWater} of them the connection is paused until half are taken; but once it is
+    closing, what comes after that mark is dropped.  Under
     C{assembleFragments=False} it holds frames.
 
     @ivar highWater: a number of messages; set it on the class or the instance.
