@@ -13,7 +13,11 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.error import (
+    ProcessDone,
+    ProcessExitedAlready,
+    ProcessTerminated,
+)
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
@@ -55,7 +59,10 @@ class Program(ProcessProtocol):
         Kill it, if it lives.
         """
         if not self.ended.called:
-            self.signal("KILL")
+            try:
+                self.signal("KILL")
+            except ProcessExitedAlready:
+                pass  # its end is on its way
         return self.ended
 
     def _look(self) -> None:

@@ -7,6 +7,7 @@ C{twistd websocket}, run as users run it.
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -21,6 +22,14 @@ from twisted_ws.testing import RecordingReceiver
 
 ROOT = str(Path(__file__).parent.parent)
 LOCAL = "tcp:0:interface=127.0.0.1"
+ACTIVATE = """
+import os, socket, sys
+listening = socket.create_server(("127.0.0.1", 0))
+os.dup2(listening.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="ws")
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 class PluginTests(TestCase):
@@ -128,6 +137,24 @@ class PluginTests(TestCase):
         self.addCleanup(program.stop)
         await program.whenSaid(r"WebSockets at UNIXAddress")
         self.assertTrue(Path(directory, "ws.sock").is_socket())
+
+    async def test_systemd(self) -> None:
+        """
+        It serves on a socket that systemd has opened, and passes on as its protocol
+        says: as descriptor 3, named in the environment.
+        """
+        directory = self.mktemp()
+        os.mkdir(directory)
+        listen = "systemd:domain=INET:name=ws"
+        arguments = [*TWISTD, "-n", "--pidfile=", "websocket", "--listen", listen]
+        program = run([sys.executable, "-c", ACTIVATE, *arguments], directory)
+        self.addCleanup(program.stop)
+        said = await program.whenSaid(r"WebSockets at IPv4Address\(.*port=(\d+)\)")
+        url = f"ws://127.0.0.1:{said[1]}/echo"
+        inbox = await WebSocketClient(reactor).connect(url)
+        inbox.send("text")
+        self.assertEqual(await inbox.receive(), "text")
+        await inbox.close()
 
     async def test_termination(self) -> None:
         """

@@ -373,8 +373,6 @@ class WebSocketConnection(Framer):
     def _discarding(self) -> None:
         self._leaveOpen()
         Framer._discarding(self)
-        if self._carrier is None:
-            return
         self._carrier.resumeProducing()
         self._unregisterGate()
         if not self._isServer:
