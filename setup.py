@@ -12,9 +12,11 @@ source = (here / "twisted_ws" / "__init__.py").read_text()
 found = re.search(r'^__version__ = "(.+)"$', source, re.MULTILINE)
 assert found is not None
 
+# CPython 3.11 brings its own.
+config = ['tomli>=2; python_version < "3.11"']
 # What an interoperability test needs; each is skipped without its peer.
-interop = ["websockets>=14", "aiohttp>=3.9"]
-test = ["hypothesis>=6.100", "trustme>=1.1", *interop]
+interop = ["websockets>=14", "aiohttp>=3.9", "autobahn>=24", "wsproto>=1.2", "h2>=4"]
+test = ["hypothesis>=6.100", "trustme>=1.1", "pillow>=10", *config, *interop]
 
 setup(
     name="twisted-ws",
@@ -33,6 +35,7 @@ setup(
     zip_safe=False,
     install_requires=["Twisted>=24.7", "pyOpenSSL>=24", "service-identity>=24.1"],
     extras_require={
+        "config": config,
         "test": test,
         "dev": [*test, "coverage", "mypy>=1.11", "mypy-zope>=1.0", "ruff>=0.6"],
     },

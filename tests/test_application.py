@@ -330,6 +330,36 @@ class CallableTests(ApplicationTests):
         self.assertStatus(self.connect(handshake()), 418)
 
 
+    def test_treeOfSomeoneElse(self):
+        """
+        One that is no leaf is the root of a tree, which is walked down the path; what
+        is at its end may be any application, and where it has no end there is a 404.
+        """
+
+        @implementer(IWebSocketResource)
+        class Node:
+            isLeaf = False
+
+            def getChildWithDefault(self, name, request):
+                return {b"here": self, b"echo": Echo}.get(name)
+
+            def requestReceived(self, request):
+                request.reject(418)
+
+        for target, status in [
+            ("/here", 418),
+            ("/here/here", 418),
+            ("/here/echo", 101),
+            ("/echo", 101),
+            ("/echo/here", 101),
+            ("/", 404),
+            ("/here/gone/here", 404),
+        ]:
+            self.serve(Node())
+            peer = self.connect(handshake(line=f"GET {target} HTTP/1.1"))
+            self.assertEqual(peer.take().split(b" ")[1], b"%d" % status, target)
+
+
 class FailureTests(ServerTests):
     """
     Applications that fail.

@@ -175,6 +175,15 @@ class RequestTests(SynchronousTestCase):
         more = ["Sec-WebSocket-Protocol: b", "Sec-WebSocket-Origin: http://a"]
         self.assertEqual(request, self.expected(*more, version=8))
 
+    def test_cookiesTwice(self):
+        """
+        Cookies given in two ways at once are refused: a request has one Cookie field.
+        """
+        client = WebSocketClient(MemoryNetwork())
+        for name in ("Cookie", "cookie"):
+            with self.assertRaisesRegex(ValueError, "cookies in headers already"):
+                client.connect(URL, headers={name: "a=1"}, cookies={"b": "2"})
+
     def test_ownHost(self):
         """
         A Host among the headers replaces the URL's.

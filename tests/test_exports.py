@@ -12,9 +12,9 @@ import twisted_ws
 from twisted_ws import errors, interfaces, testing
 
 NAMES = """
-    ClientConfig Close CloseCode ClosedAbruptly ClosedCleanly ConnectionClosed
+    AllowOrigins ClientConfig Close CloseCode ClosedAbruptly ClosedCleanly ConnectionClosed
     ConnectionNotOpen Cookie Frame Inbox InvalidUpgrade MessageReceiver Opcode
-    ProtocolViolation Router ServerConfig UpgradeRejected WebSocketClient
+    ProtocolViolation Router ServerConfig Steps UpgradeRejected WebSocketClient
     WebSocketConnection WebSocketError WebSocketFactory WebSocketProtocol
     WebSocketRequest WebSocketResource connect
 """.split()

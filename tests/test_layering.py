@@ -20,12 +20,14 @@ PACKAGE = Path(twisted_ws.__file__).parent
 # Each may import only what stands to its left.
 ORDER = """
     _wire errors ending origin config interfaces carrier outgoing pings keepalive
-    connection receiver request application router head protocol resource url tls
+    connection receiver request application steps paths router head protocol
+    resource url tls
     attempt client service demo tap testing __init__
 """.split()
 
 WIRE_ORDER = """
-    errors closing state life frames masks framer headers cookies handshake opening
+    errors closing state life frames masks framer headers cookies forwarded handshake
+    opening
     __init__
 """.split()
 

@@ -26,10 +26,12 @@ from .receiver import Inbox, MessageReceiver
 from .request import WebSocketRequest
 from .resource import WebSocketResource
 from .router import Router
+from .steps import AllowOrigins, Steps
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "AllowOrigins",
     "ClientConfig",
     "Close",
     "CloseCode",
@@ -46,6 +48,7 @@ __all__ = [
     "ProtocolViolation",
     "Router",
     "ServerConfig",
+    "Steps",
     "UpgradeRejected",
     "WebSocketClient",
     "WebSocketConnection",

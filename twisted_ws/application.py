@@ -79,13 +79,42 @@ def run(application: Application, request: WebSocketRequest) -> None:
         if _isReceiverMaker(application):
             _acceptAutomatically(application, request)
             return
-        if IWebSocketResource.providedBy(application):
-            answer = application.requestReceived(request)
+        if not IWebSocketResource.providedBy(application):
+            _follow(application(request), request)
+            return
+        found = walk(application, request)
+        if found is None:
+            refuseUnknown(request)
+        elif IWebSocketResource.providedBy(found):
+            _follow(found.requestReceived(request), request)
         else:
-            answer = application(request)
-        _follow(answer, request)
+            run(found, request)
     except BaseException:
         _failed(Failure(), request)
+
+
+def walk(resource: Any, request: WebSocketRequest) -> Any:
+    """
+    Walk down a tree of resources, as L{twisted.web.resource.getChildForRequest} does.
+
+    @return: the application at the end of the path, or C{None}.
+    """
+    while (
+        request.postpath
+        and IWebSocketResource.providedBy(resource)
+        and not resource.isLeaf
+    ):
+        name = request.postpath.pop(0)
+        request.prepath.append(name)
+        resource = resource.getChildWithDefault(name, request)
+    return resource
+
+
+def refuseUnknown(request: WebSocketRequest) -> None:
+    """
+    Refuse a request for a path where there is nothing.
+    """
+    request.reject(404, body=b"nothing is mounted here\n")
 
 
 def _follow(answer: object, request: WebSocketRequest) -> None:
@@ -95,7 +124,8 @@ def _follow(answer: object, request: WebSocketRequest) -> None:
     if isinstance(answer, Coroutine):
         answer = Deferred.fromCoroutine(answer)
     if isinstance(answer, Deferred):
-        request.watch(answer, None)
+        if not answer.called:
+            request.watch(answer, None)
         answer.addErrback(_failed, request)
 
 
@@ -109,16 +139,23 @@ def _failed(failure: Failure, request: WebSocketRequest) -> None:
         request.reject(500)
 
 
+def refuseOrigin(request: WebSocketRequest) -> None:
+    """
+    Refuse a request of a page that may not connect.
+    """
+    _log.info(
+        "{request!r} from {peer} refused: its origin {origin!r} is not in"
+        " allowedOrigins",
+        request=request,
+        peer=request.peer,
+        origin=(request.origin or "")[:200],
+    )
+    request.reject(403, "Origin Not Allowed")
+
+
 def _acceptAutomatically(maker: Any, request: WebSocketRequest) -> None:
-    if not request.isOriginAllowed():
-        _log.info(
-            "{request!r} from {peer} refused: its origin {origin!r} is not in"
-            " allowedOrigins",
-            request=request,
-            peer=request.peer,
-            origin=(request.origin or "")[:200],
-        )
-        request.reject(403, "Origin Not Allowed")
+    if not (request.isOriginJudged or request.isOriginAllowed()):
+        refuseOrigin(request)
         return
     receiver = makeReceiver(maker, request.peer)
     if receiver is None:

@@ -20,6 +20,14 @@ def isSecure(carrier: Any) -> bool:
     return bool(ISSLTransport.providedBy(carrier))
 
 
+def peerCertificate(carrier: Any) -> Any:
+    """
+    @return: the certificate by which the peer authenticated itself, an
+        L{X509<OpenSSL.crypto.X509>}; C{None} when it did not.
+    """
+    return carrier.getPeerCertificate() if isSecure(carrier) else None
+
+
 def isTCP(carrier: Any) -> bool:
     """
     Tell whether C{carrier} has TCP's options; a UNIX socket claims to.

@@ -246,11 +246,16 @@ def _fields(
 ) -> tuple[tuple[bytes, bytes], ...]:
     """
     @return: the header fields as bytes, the Cookie last.
-    @raise ValueError: when one cannot be sent.
+    @raise ValueError: when one cannot be sent, or cookies are given in both ways: a
+        request has one Cookie field (RFC 6265 section 5.4).
     """
     items = list(headers.items() if isinstance(headers, Mapping) else headers)
+    fields = [checkField(name, value) for name, value in items]
     if cookies:
+        if any(name.lower() == b"cookie" for name, _ in fields):
+            raise ValueError("there are cookies in headers already")
         for name, value in cookies.items():
             checkPair(name, value)
-        items.append(("Cookie", "; ".join(f"{n}={v}" for n, v in cookies.items())))
-    return tuple(checkField(name, value) for name, value in items)
+        pairs = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        fields.append(checkField("Cookie", pairs))
+    return tuple(fields)

@@ -18,9 +18,10 @@ from dataclasses import Field, dataclass, field, fields
 from math import isfinite
 from typing import Any
 
+from ._wire.forwarded import Networks
 from ._wire.handshake import VERSIONS
 from ._wire.headers import checkToken
-from .origin import isOriginRule
+from .origin import OriginRule, isOriginRule
 
 
 def _size(default: int, help: str, least: int = 1) -> Any:
@@ -124,17 +125,38 @@ class ServerConfig(ConnectionConfig):
     The tunables of a server.
 
     @ivar allowedOrigins: the origins whose pages may connect to a receiver that is
-        mounted as a class or a factory: a collection of C{"https://example.com"},
-        C{"same-origin"} (the host that the request names) and C{"null"}, or C{"*"} for
-        all.  A request without an origin is not from a browser's page and may always
+        mounted as a class or a factory: C{"*"} for all, or a collection of
+
+          - C{"same-origin"}: the host that the request names, or what the browser
+            calls so in C{Sec-Fetch-Site};
+          - C{"https://example.com"}, C{"chrome-extension://abcdef"} and the like;
+          - C{"https://*.example.com"}: the hosts below it, not itself;
+          - C{"null"}: pages without an origin, such as sandboxed frames;
+          - a compiled pattern that the whole origin has to match;
+          - a callable that takes the L{WebSocketRequest<twisted_ws.WebSocketRequest>}
+            and returns whether its origin may connect.
+
+        A request without an origin is not from a browser's page and may always
         connect.  A callable application decides for itself.
+    @ivar trustedProxies: whom to believe when it says for whom it asks: addresses,
+        networks such as C{"10.0.0.0/8"}, and C{"unix"} for the peers of UNIX sockets.
+        The client is then the last of the addresses in X-Forwarded-For that is none
+        of these; X-Forwarded-Proto is believed likewise.
+    @ivar readForwarded: read the Forwarded field (RFC 7239) in place of those two.
+        The proxies have to write the one that is read: the other may be the client's.
     @ivar protocols: the subprotocols that such a receiver speaks, in the server's
         order of preference.
     @ivar preferClientProtocols: take the client's order instead.
     """
 
-    allowedOrigins: str | Collection[str] = _list(
+    allowedOrigins: str | Collection[OriginRule] = _list(
         ("same-origin",), "An origin whose pages may connect, or *."
+    )
+    trustedProxies: Collection[str] = _list(
+        (), "An address or network of proxies whose X-Forwarded-For is believed."
+    )
+    readForwarded: bool = _flag(
+        False, "Read Forwarded of those proxies, not X-Forwarded-For."
     )
     protocols: tuple[str, ...] = _list((), "A subprotocol that is spoken.")
     preferClientProtocols: bool = _flag(
@@ -149,6 +171,10 @@ class ServerConfig(ConnectionConfig):
         for rule in self.allowedOrigins:
             if not isOriginRule(rule):
                 raise ValueError(f"allowedOrigins cannot have {rule!r}")
+        try:
+            Networks(self.trustedProxies)
+        except ValueError as error:
+            raise ValueError(f"trustedProxies: {error}") from None
         for protocol in self.protocols:
             checkToken(protocol, "an element of protocols")
 
@@ -197,9 +223,10 @@ def _check(option: Field[Any], value: object) -> None:
     elif kind == "version":
         right, wanted = value in VERSIONS, f"one of {VERSIONS}"
     elif kind == "list":
-        right = value == "*" and option.name == "allowedOrigins"
+        rules = option.name == "allowedOrigins"
+        right = value == "*" and rules
         if isinstance(value, Collection) and not isinstance(value, (str, bytes)):
-            right = all(isinstance(each, str) for each in value)
+            right = rules or all(isinstance(each, str) for each in value)
         wanted = "a collection of strings"
     else:
         raise AssertionError(f"an option of unknown kind {kind}")

@@ -152,6 +152,13 @@ class WebSocketConnection(Framer):
         self._attach(receiver)
         self.connectionLost(Failure(ConnectionDone()))
 
+    @property
+    def avatar(self) -> Any:
+        """
+        Whom the request was authenticated as, or C{None}.
+        """
+        return None if self.request is None else self.request.avatar
+
     # Addresses
 
     def getPeer(self) -> IAddress:

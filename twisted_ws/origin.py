@@ -13,77 +13,123 @@ never as text.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import Any
 
 from ._wire.handshake import splitHost
 
 Origin = tuple[str, str, int]
 """
-A scheme, a host in lower case, and a port.
+A scheme, a host in lower case, and a port; C{0} where the scheme has none.
+"""
+
+OriginRule = str | re.Pattern[str] | Callable[[Any], bool]
+"""
+An element of C{allowedOrigins}, see L{twisted_ws.ServerConfig}.
 """
 
 _ORIGIN = re.compile(
     r"([A-Za-z][A-Za-z0-9+.\-]*)://((?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._\-]+)(?::[0-9]+)?)"
 )
 _PORTS = {"http": 80, "https": 443}
+_NO_PAGES = ("ws", "wss", "file")
 
 SAME_ORIGIN = "same-origin"
 
 
 def parseOrigin(text: str) -> Origin | None:
     """
-    @return: the parts of C{text}, or C{None} when it is no origin with a known
-        port (C{"null"} is none).
+    @return: the parts of C{text}, or C{None} when it is not the origin of any page
+        (C{"null"} is none).
     """
     found = _ORIGIN.fullmatch(text)
     authority = splitHost(found[2]) if found else None
     if found is None or authority is None:
         return None
     scheme = found[1].lower()
+    if scheme in _NO_PAGES:
+        return None
     host, port = authority
-    port = port or _PORTS.get(scheme)
-    return None if port is None else (scheme, host, port)
+    return scheme, host, port or _PORTS.get(scheme, 0)
+
+
+def _parseRule(rule: str) -> tuple[Origin, bool] | None:
+    """
+    @return: an origin, and whether it stands for the hosts below its own.
+    """
+    scheme, separator, rest = rule.partition("://")
+    below = rest.startswith("*.")
+    parts = parseOrigin(scheme + separator + rest[2:] if below else rule)
+    return None if parts is None else (parts, below)
 
 
 def isOriginRule(rule: object) -> bool:
     """
     Tell whether C{allowedOrigins} can have the element C{rule}.
     """
-    if not isinstance(rule, str):
-        return False
-    return rule in (SAME_ORIGIN, "null", "*") or parseOrigin(rule) is not None
+    if isinstance(rule, str):
+        return rule in (SAME_ORIGIN, "null", "*") or _parseRule(rule) is not None
+    if isinstance(rule, re.Pattern):
+        return isinstance(rule.pattern, str)
+    return callable(rule)
 
 
-def isAllowed(
-    origin: str | None, allowed: str | Collection[str], host: str, secure: bool
-) -> bool:
+def isAllowed(request: Any, allowed: str | Collection[OriginRule]) -> bool:
     """
     Tell whether a request may be accepted.
 
-    @param origin: its origin; C{None} when no page of a browser sent it.
+    @param request: a L{WebSocketRequest<twisted_ws.WebSocketRequest>}.
     @param allowed: see L{twisted_ws.ServerConfig}.
-    @param host: its Host field.
-    @param secure: whether it came over TLS to us.
+    @raise TypeError: when a rule of somebody's own says neither yes nor no.
     """
-    if origin is None or "*" in allowed:
+    origin = request.origin
+    rules = (allowed,) if isinstance(allowed, str) else allowed
+    if "*" in rules:
         return True
-    if origin == "null":
-        return "null" in allowed
+    # What browsers say of the two (Fetch Metadata); no page can forge it.
+    site = request.headers.get("sec-fetch-site")
+    if origin is None:
+        return site in (None, "none", "same-origin")
     parts = parseOrigin(origin)
-    if parts is None:
-        return False
-    if SAME_ORIGIN in allowed and _isSame(parts, host, secure):
+    if SAME_ORIGIN in rules and _isSame(parts, site, request):
         return True
-    return any(parts == parseOrigin(each) for each in allowed)
+    return any(_matches(rule, origin, parts, request) for rule in rules)
 
 
-def _isSame(origin: Origin, host: str, secure: bool) -> bool:
+def _isSame(origin: Origin | None, site: str | None, request: Any) -> bool:
     """
     A page of plain HTTP is another origin than ours over TLS.  The reverse must
     pass: a proxy may have taken the TLS off.
     """
+    if origin is None or origin[0] not in _PORTS:
+        return False
+    if site is not None:
+        # Knows better than Host, which a proxy may have changed.
+        return bool(site == "same-origin")
     scheme, name, port = origin
-    authority = splitHost(host)
-    if scheme not in _PORTS or authority is None or (secure and scheme != "https"):
+    authority = splitHost(request.host)
+    if authority is None or (request.isSecure and scheme != "https"):
         return False
     return (name, port) == (authority[0], authority[1] or _PORTS[scheme])
+
+
+def _matches(rule: OriginRule, origin: str, parts: Origin | None, request: Any) -> bool:
+    if isinstance(rule, re.Pattern):
+        return rule.fullmatch(origin) is not None
+    if not isinstance(rule, str):
+        answer = rule(request)
+        if not isinstance(answer, bool):
+            # A coroutine, or a Deferred, would let everybody in.
+            raise TypeError(
+                f"a rule of allowedOrigins has to return True or False, not {answer!r}"
+            )
+        return answer
+    if rule == "null" or parts is None:
+        return rule == origin == "null"
+    wanted = _parseRule(rule)
+    if wanted is None:
+        return False
+    (scheme, host, port), below = wanted
+    if below:
+        return (scheme, port) == (parts[0], parts[2]) and parts[1].endswith("." + host)
+    return (scheme, host, port) == parts

@@ -26,7 +26,7 @@ from ._wire.errors import ConnectionNotOpen, InvalidUpgrade
 from ._wire.handshake import readRequest, refusal, withoutBody
 from ._wire.headers import renderHead
 from .application import Application, checkApplication, run
-from .carrier import endSending, isSecure
+from .carrier import endSending
 from .config import ServerConfig
 from .connection import WebSocketConnection
 from .head import HeadReceiver
@@ -97,13 +97,8 @@ class WebSocketProtocol(HeadReceiver, TimeoutMixin):
                 isHead=bool(lines) and lines[0].startswith(b"HEAD "),
             )
             return
-        transport = self.transport
         self._request = WebSocketRequest(
-            offer,
-            self,
-            self.factory.config,
-            (transport.getPeer(), transport.getHost()),
-            isSecure(transport),
+            offer, self, self.factory.config, self.transport
         )
         self.requestReceived(self._request)
 

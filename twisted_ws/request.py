@@ -18,13 +18,15 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs, unquote, unquote_to_bytes
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 
 from ._wire.cookies import Cookie, parseCookies
+from ._wire.forwarded import Origins, networks, trace
 from ._wire.handshake import Offer, acceptance, checkExtra, refusal
 from ._wire.headers import Extension, Headers
+from .carrier import isSecure, peerCertificate
 from .config import ServerConfig
 from .connection import WebSocketConnection
 from .errors import AlreadyAnswered
@@ -58,12 +60,20 @@ class WebSocketRequest:
         spelling.
     @ivar requestedExtensions: the extensions offered, as pairs of a name and its
         parameters.
-    @ivar peer: the address of the other end, an L{IAddress}.
+    @ivar peer: the address of the other end of the carrier, an L{IAddress}: of the
+        client, or of the last proxy.
     @ivar localAddress: the address of our end, an L{IAddress}.
-    @ivar isSecure: whether the request came over TLS to us.
+    @ivar peerCertificate: the client's TLS certificate, an
+        L{X509<OpenSSL.crypto.X509>}, or C{None}.
     @ivar httpRequest: the L{twisted.web.iweb.IRequest} it came in, or C{None}.
     @ivar config: the configuration of the server.
     @ivar protocol: the subprotocol that a router chose, or C{None}.
+    @ivar params: what routers have read out of the path, by name.
+    @ivar groups: the groups of the pattern by which a router has found its
+        application.
+    @ivar avatar: whom the request was authenticated as, or C{None}; for steps to
+        set.
+    @ivar isOriginJudged: whether a step has admitted the origin already.
     @ivar prepath: the segments of the path that routers have consumed, as bytes,
         percent-decoded.
     @ivar postpath: the segments still to consume.
@@ -78,15 +88,16 @@ class WebSocketRequest:
         offer: Offer,
         upgrader: Any,
         config: ServerConfig,
-        addresses: tuple[IAddress, IAddress],
-        isSecure: bool,
+        carrier: Any,
         httpRequest: Any = None,
     ) -> None:
         self._offer = offer
         self._upgrader = upgrader
         self.config = config
-        self.peer, self.localAddress = addresses
-        self.isSecure = isSecure
+        self.peer: IAddress = carrier.getPeer()
+        self.localAddress: IAddress = carrier.getHost()
+        self.peerCertificate = peerCertificate(carrier)
+        self._isCarrierSecure = isSecure(carrier)
         self.httpRequest = httpRequest
 
         self.resource: str = offer.target
@@ -99,6 +110,10 @@ class WebSocketRequest:
         self.requestedExtensions: tuple[Extension, ...] = offer.extensions
 
         self.protocol: str | None = None
+        self.params: dict[str, Any] = {}
+        self.groups: tuple[str | None, ...] = ()
+        self.avatar: Any = None
+        self.isOriginJudged = False
         self.prepath: list[bytes] = []
         path = offer.target.partition("?")[0]
         self.postpath: list[bytes] = [
@@ -108,6 +123,8 @@ class WebSocketRequest:
         self.isAbandoned = False
         self._answering: Deferred[Any] | None = None
         self._onVerdict: Callable[[], object] | None = None
+        self._connection: WebSocketConnection | None = None
+        self._whenOver: list[Deferred[None]] = []
 
     def __repr__(self) -> str:
         return f"<WebSocketRequest {self.verdict.value} {self.resource[:200]!r}>"
@@ -135,28 +152,46 @@ class WebSocketRequest:
         """
         return parseCookies(self.headers.getAll("cookie"))
 
+    @cached_property
+    def _origins(self) -> Origins:
+        host = getattr(self.peer, "host", "")
+        return trace(
+            host if isinstance(host, str) else "",
+            self._isCarrierSecure,
+            self.headers,
+            networks(tuple(self.config.trustedProxies)),
+            self.config.readForwarded,
+        )
+
     @property
     def remoteAddress(self) -> str:
         """
-        The IP address of the peer; empty for a UNIX socket.
+        The IP address of the client, as far as C{trustedProxies} tell it; empty for
+        the peer of a UNIX socket.
         """
-        host = getattr(self.peer, "host", "")
-        return host if isinstance(host, str) else ""
+        return self._origins.addresses[0]
 
     @property
     def remoteAddresses(self) -> list[str]:
         """
-        The addresses that the request came through, the client's first.
+        The addresses that the request came through: the client's first, then those
+        of C{trustedProxies}.
         """
-        return [self.remoteAddress]
+        return list(self._origins.addresses)
+
+    @property
+    def isSecure(self) -> bool:
+        """
+        Whether the request came over TLS: to us, or to one of C{trustedProxies}
+        that says so.
+        """
+        return self._origins.isSecure
 
     def isOriginAllowed(self) -> bool:
         """
         Tell whether C{allowedOrigins} admits the origin of the request.
         """
-        return isAllowed(
-            self.origin, self.config.allowedOrigins, self.host, self.isSecure
-        )
+        return isAllowed(self, self.config.allowedOrigins)
 
     def chooseProtocol(
         self, spoken: Iterable[str], preferClient: bool = False
@@ -215,6 +250,7 @@ class WebSocketRequest:
             self.verdict = Verdict.ACCEPTED
             connection.neverConnected(receiver)
         else:
+            self._connection = connection
             self._decide(Verdict.ACCEPTED)
             self._upgrader.upgrade(response, connection, receiver)
         return connection
@@ -258,6 +294,22 @@ class WebSocketRequest:
         if self._onVerdict is not None:
             self._onVerdict()
             self._onVerdict = None
+        waiting, self._whenOver = self._whenOver, []
+        for each in waiting:
+            self.whenOver().chainDeferred(each)
+
+    def whenOver(self) -> Deferred[None]:
+        """
+        @return: a Deferred that fires when nothing of the request is left: once it is
+            rejected or abandoned, or the connection that it became has ended.
+        """
+        if self.verdict is Verdict.PENDING:
+            waiting: Deferred[None] = Deferred()
+            self._whenOver.append(waiting)
+            return waiting
+        if self._connection is None:
+            return succeed(None)
+        return self._connection.whenClosed().addCallback(lambda ended: None)
 
     def abandon(self) -> None:
         """

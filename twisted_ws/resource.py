@@ -32,7 +32,7 @@ from ._wire.handshake import (
     withoutBody,
 )
 from ._wire.headers import readFields, renderHead
-from .carrier import endSending, isSecure
+from .carrier import endSending
 from .connection import WebSocketConnection
 from .interfaces import IUpgrader
 from .protocol import WebSocketFactory
@@ -174,14 +174,8 @@ class _ChannelUpgrader:
         Have the request decided.
         """
         http = self._httpRequest
-        transport = http.channel.transport
         request = WebSocketRequest(
-            offer,
-            self,
-            self._factory.config,
-            (transport.getPeer(), transport.getHost()),
-            isSecure(transport),
-            IRequest(http),
+            offer, self, self._factory.config, http.channel.transport, IRequest(http)
         )
         if http.uri.startswith(b"/"):
             request.prepath = list(http.prepath)

@@ -26,9 +26,10 @@ from twisted.web.pages import notFound
 from twisted.web.resource import IResource, Resource
 from zope.interface import implementer
 
+from ..paths import ANY
 from ..receiver import MessageReceiver
 from ..request import WebSocketRequest
-from ..router import ANY, Router
+from ..router import Router
 
 
 class Echo(MessageReceiver):
