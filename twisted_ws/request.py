@@ -17,6 +17,7 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs, unquote, unquote_to_bytes
+from weakref import ref
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress
@@ -123,7 +124,9 @@ class WebSocketRequest:
         self.isAbandoned = False
         self._answering: Deferred[Any] | None = None
         self._onVerdict: Callable[[], object] | None = None
-        self._connection: WebSocketConnection | None = None
+        # Weakly: the connection has its request, and an open one is held by its
+        # carrier.
+        self._connection: Callable[[], WebSocketConnection | None] = lambda: None
         self._whenOver: list[Deferred[None]] = []
 
     def __repr__(self) -> str:
@@ -250,7 +253,7 @@ class WebSocketRequest:
             self.verdict = Verdict.ACCEPTED
             connection.neverConnected(receiver)
         else:
-            self._connection = connection
+            self._connection = ref(connection)
             self._decide(Verdict.ACCEPTED)
             self._upgrader.upgrade(response, connection, receiver)
         return connection
@@ -307,9 +310,10 @@ class WebSocketRequest:
             waiting: Deferred[None] = Deferred()
             self._whenOver.append(waiting)
             return waiting
-        if self._connection is None:
+        connection = self._connection()
+        if connection is None:
             return succeed(None)
-        return self._connection.whenClosed().addCallback(lambda ended: None)
+        return connection.whenClosed().addCallback(lambda ended: None)
 
     def abandon(self) -> None:
         """
