@@ -20,9 +20,9 @@ PACKAGE = Path(twisted_ws.__file__).parent
 # Each may import only what stands to its left.
 ORDER = """
     _wire errors ending origin config interfaces carrier outgoing pings keepalive
-    connection receiver request application steps paths router head protocol
-    resource url tls
-    attempt client service demo tap testing __init__
+    connection receiver request application steps credentials authentication paths
+    router head protocol _channel resource url tls certificates attempt client service
+    demo sitefile tap testing __init__
 """.split()
 
 WIRE_ORDER = """
@@ -35,7 +35,7 @@ WIRE_ORDER = """
 ONLY = {
     "twisted.web": {"resource", "demo", "tap"},
     "hyperlink": {"url"},
-    "OpenSSL": {"tls"},
+    "OpenSSL": {"tls", "certificates"},
     "service_identity": {"tls"},
     "h2": set(),
 }

@@ -7,12 +7,10 @@ there: L{twisted_ws.WebSocketResource}.
 
 import re
 
-from twisted.trial.unittest import SynchronousTestCase
-from twisted.web.http import HTTPChannel, Request
+from twisted.web.http import Request
 from twisted.web.resource import EncodingResourceWrapper, IResource, Resource
 from twisted.web.server import GzipEncoderFactory
 from twisted.web.static import Data
-from twisted.web.test.requesthelper import DummyChannel
 from zope.interface.verify import verifyObject
 
 from twisted_ws import Router
@@ -390,42 +388,3 @@ class AccessLogTests(SiteTests):
         peer = self.server.carriers[-1][0].protocol
         peer.send(upgrade("/ws"))
         self.assertEqual(peer.take(), GREETING)
-
-
-class TwistedTests(SynchronousTestCase):
-    """
-    What is touched of Twisted without being documented is there.
-    """
-
-    def test_dataBuffer(self):
-        """
-        C{HTTPChannel._dataBuffer} is a list of bytes, empty at first.
-        """
-        self.assertEqual(HTTPChannel()._dataBuffer, [])
-
-    def test_requests(self):
-        """
-        C{HTTPChannel.requests} is a list, empty at first.
-        """
-        self.assertEqual(HTTPChannel().requests, [])
-
-    def test_clearLineBuffer(self):
-        """
-        C{HTTPChannel.clearLineBuffer} returns bytes.
-        """
-        self.assertEqual(HTTPChannel().clearLineBuffer(), b"")
-
-    def test_setTimeout(self):
-        """
-        C{HTTPChannel.setTimeout} switches its timeout off.
-        """
-        self.assertIsNone(HTTPChannel().setTimeout(None))
-
-    def test_notifications(self):
-        """
-        C{Request.notifications} is a list of Deferreds.
-        """
-        request = Request(DummyChannel())
-        self.assertEqual(request.notifications, [])
-        waiting = request.notifyFinish()
-        self.assertEqual(request.notifications, [waiting])

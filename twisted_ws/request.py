@@ -25,7 +25,7 @@ from twisted.logger import Logger
 
 from ._wire.cookies import Cookie, parseCookies
 from ._wire.forwarded import Origins, networks, trace
-from ._wire.handshake import Offer, acceptance, checkExtra, refusal
+from ._wire.handshake import SETTLED, Offer, acceptance, checkExtra, refusal
 from ._wire.headers import Extension, Headers
 from .carrier import isSecure, peerCertificate
 from .config import ServerConfig
@@ -33,7 +33,13 @@ from .connection import WebSocketConnection
 from .errors import AlreadyAnswered
 from .origin import isAllowed
 
+Fields = list[tuple[str | bytes, str | bytes]]
 HeaderItems = Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]]
+
+_TWISTEDS = frozenset({b"server", b"date", b"content-type"})
+"""
+Fields that Twisted's HTTP server sets for itself, or that tell of its own body.
+"""
 
 
 class Verdict(Enum):
@@ -66,7 +72,9 @@ class WebSocketRequest:
     @ivar localAddress: the address of our end, an L{IAddress}.
     @ivar peerCertificate: the client's TLS certificate, an
         L{X509<OpenSSL.crypto.X509>}, or C{None}.
-    @ivar httpRequest: the L{twisted.web.iweb.IRequest} it came in, or C{None}.
+    @ivar httpRequest: the L{twisted.web.server.Request} it came in, until there is a
+        verdict; or C{None}.  Cookies and header fields that are set on it, as by its
+        C{getSession}, are sent with the verdict.
     @ivar config: the configuration of the server.
     @ivar protocol: the subprotocol that a router chose, or C{None}.
     @ivar params: what routers have read out of the path, by name.
@@ -245,7 +253,8 @@ class WebSocketRequest:
         chosen = None if wanted is None else self.chooseProtocol([wanted])
         if wanted is not None and chosen is None:
             raise ValueError(f"the client did not ask for {wanted!r}")
-        response = acceptance(self._offer, chosen, _fields(headers, cookies))
+        fields = self._addHTTP(_fields(headers, cookies))
+        response = acceptance(self._offer, chosen, fields)
         connection = WebSocketConnection(
             config or self.config, self._upgrader.clock, chosen, self
         )
@@ -281,11 +290,28 @@ class WebSocketRequest:
             pending then.
         """
         self._checkPending()
-        checked = checkExtra(_fields(headers, cookies))
+        checked = checkExtra(self._addHTTP(_fields(headers, cookies)))
         response = refusal(status, reason, checked, body)
         if self.verdict is Verdict.PENDING:
             self._decide(Verdict.REJECTED)
             self._upgrader.refuse(response)
+
+    def _addHTTP(self, fields: Fields) -> Fields:
+        """
+        @return: the header fields, and those that were set on C{httpRequest}: its
+            session's cookie, for one.
+        """
+        if self.httpRequest is None:
+            return fields
+        given = {_lower(name) for name, _ in fields} | _TWISTEDS | SETTLED
+        http: Fields = [
+            (name, value)
+            for name, values in self.httpRequest.responseHeaders.getAllRawHeaders()
+            for value in values
+            if name.lower() not in given
+        ]
+        http += [("Set-Cookie", cookie) for cookie in self.httpRequest.cookies]
+        return http + fields
 
     def _checkPending(self) -> None:
         if self.verdict in (Verdict.ACCEPTED, Verdict.REJECTED):
@@ -362,15 +388,17 @@ class WebSocketRequest:
             onVerdict()
 
 
-def _fields(
-    headers: HeaderItems, cookies: Iterable[Cookie]
-) -> list[tuple[str | bytes, str | bytes]]:
+def _lower(name: str | bytes) -> bytes:
+    return (name.encode("latin-1") if isinstance(name, str) else name).lower()
+
+
+def _fields(headers: HeaderItems, cookies: Iterable[Cookie]) -> Fields:
     """
     @return: the header fields, those that set cookies last.
     @raise ValueError: when a cookie is set twice.
     """
     items = headers.items() if isinstance(headers, Mapping) else headers
-    fields: list[tuple[str | bytes, str | bytes]] = list(items)
+    fields: Fields = list(items)
     seen = set()
     for cookie in cookies:
         identity = (cookie.name, cookie.domain, cookie.path)

@@ -3,11 +3,6 @@
 
 """
 WebSockets in a tree of L{twisted.web} resources.
-
-Twisted has no public way to take a connection over from its HTTP server.  What is
-touched for it without being documented is all in L{_takeOver}: of L{HTTPChannel} the
-attributes C{_dataBuffer} (bytes after the request, while it is being handled),
-C{requests}, and the instance's C{dataReceived} and C{connectionLost}.
 """
 
 from __future__ import annotations
@@ -23,6 +18,7 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
+from ._channel import takeOver
 from ._wire.errors import InvalidUpgrade
 from ._wire.handshake import (
     Offer,
@@ -93,6 +89,9 @@ class WebSocketResource:
         """
         if self._fallback is not None and not _wantsWebSocket(request):
             return self._fallback.render(request)
+        if request.channel is None:
+            # The client left while a resource above took its time.
+            return NOT_DONE_YET
         upgrader = _ChannelUpgrader(request, self._factory)
         try:
             offer = _readOffer(request)
@@ -230,7 +229,7 @@ class _ChannelUpgrader:
         See L{IUpgrader.upgrade}.
         """
         http = self._decided()
-        transport, early = _takeOver(
+        transport, early = takeOver(
             http, 101, connection.dataReceived, connection.connectionLost
         )
         transport.write(renderHead(b"HTTP/1.1 101 Switching Protocols", headers))
@@ -257,49 +256,8 @@ class _ChannelUpgrader:
             self._stopTimer()
 
         status = int(response.split(b" ", 2)[1])
-        transport, _ = _takeOver(http, status, ignore, lost)
+        transport, _ = takeOver(http, status, ignore, lost)
         transport.write(response)
         transport.resumeProducing()
         self._startTimer(self._factory.config.closeTimeout, transport.abortConnection)
         endSending(transport)
-
-
-def _takeOver(
-    request: Any,
-    status: int,
-    dataReceived: Callable[[bytes], object],
-    connectionLost: Callable[[Failure], object],
-) -> tuple[Any, bytes]:
-    """
-    Take a connection over from Twisted's HTTP server, at any time while it handles a
-    request.
-
-    @param status: what to write into its access log.
-    @return: the transport, without a producer; and the bytes that came after the
-        request.
-    """
-    channel = request.channel
-    transport = channel.transport
-    channel.setTimeout(None)
-    transport.unregisterProducer()
-    early = b"".join(channel._dataBuffer) + channel.clearLineBuffer()
-    channel._dataBuffer = []
-    channel.requests.remove(request)
-    request.code = status
-    if channel.factory is not None:
-        channel.factory.log(request)
-    notifications, request.notifications = request.notifications, []
-    request.content.close()
-    request.channel = None
-
-    def lost(reason: Failure) -> None:
-        connectionLost(reason)
-        # The transport lets go of the channel, but it would hold itself.
-        del channel.dataReceived, channel.connectionLost
-        channel.setTimeout(None)
-        for each in notifications:
-            each.errback(reason)
-
-    channel.dataReceived = dataReceived
-    channel.connectionLost = lost
-    return transport, early

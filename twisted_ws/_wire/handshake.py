@@ -45,7 +45,7 @@ _ABSOLUTE = re.compile(rb"(?:https?|wss?)://([^/?]*)(.*)", re.IGNORECASE)
 _HOST = re.compile(
     r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]+)(?::(?P<port>[0-9]{1,5}))?"
 )
-_SETTLED = frozenset(
+SETTLED = frozenset(
     {
         b"upgrade",
         b"connection",
@@ -56,6 +56,9 @@ _SETTLED = frozenset(
         b"sec-websocket-extensions",
     }
 )
+"""
+Names of header fields that no application adds to a response.
+"""
 
 
 @dataclass(frozen=True)
@@ -249,7 +252,7 @@ def checkExtra(
     """
     checked = [checkField(name, value) for name, value in extra]
     for name, _ in checked:
-        if name.lower() in _SETTLED:
+        if name.lower() in SETTLED:
             raise ValueError(f"{name.decode()} is settled by the handshake")
     return checked
 
