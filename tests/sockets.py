@@ -123,10 +123,12 @@ class SocketTests(TestCase):
     the reactor.
 
     @cvar kind: C{"tcp"}, C{"tls"} or C{"unix"}.
+    @cvar alpn: what clients offer to speak over TLS.
     """
 
     timeout = 30
     kind = "tcp"
+    alpn = (b"h2", b"http/1.1")
 
     def setUp(self):
         self.addCleanup(self.noneLeft)
@@ -147,7 +149,7 @@ class SocketTests(TestCase):
             if self.kind == "tls":
                 if trustme is None:
                     self.skipTest("trustme is not installed")
-                own, authority = certificates()
+                own, _ = certificates()
                 port = reactor.listenSSL(
                     0, factory, own.options(), interface="127.0.0.1"
                 )
@@ -157,14 +159,21 @@ class SocketTests(TestCase):
                 reactor, "127.0.0.1", port.getHost().port
             )
             if self.kind == "tls":
-                options = optionsForClientTLS(
-                    "localhost",
-                    trustRootFromCertificates([authority]),
-                    acceptableProtocols=[b"h2", b"http/1.1"],
-                )
-                self.endpoint = wrapClientTLS(options, self.endpoint)
+                self.plainEndpoint = self.endpoint
+                self.endpoint = self.over(*self.alpn)
         self.addCleanup(maybeDeferred, port.stopListening)
         self.addCleanup((server or factory).closeAllConnections)
+
+    def over(self, *alpn):
+        """
+        @return: an endpoint that offers to speak these over TLS.
+        """
+        options = optionsForClientTLS(
+            "localhost",
+            trustRootFromCertificates([certificates()[1]]),
+            acceptableProtocols=list(alpn),
+        )
+        return wrapClientTLS(options, self.plainEndpoint)
 
     @inlineCallbacks
     def noneLeft(self):

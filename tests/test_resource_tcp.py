@@ -308,6 +308,7 @@ class TLSTests(EveryKindTests, SocketTests):
     """
 
     kind = "tls"
+    alpn = (b"http/1.1",)
 
     @inlineCallbacks
     def test_isSecure(self):
