@@ -15,7 +15,14 @@ assert found is not None
 # CPython 3.11 brings its own.
 config = ['tomli>=2; python_version < "3.11"']
 # What an interoperability test needs; each is skipped without its peer.
-interop = ["websockets>=14", "aiohttp>=3.9", "autobahn>=24", "wsproto>=1.2", "h2>=4"]
+interop = [
+    "websockets>=14",
+    "aiohttp>=3.9",
+    "autobahn>=24",
+    "wsproto>=1.2",
+    "h2>=4",
+    "priority>=2",
+]
 test = ["hypothesis>=6.100", "trustme>=1.1", "pillow>=10", *config, *interop]
 
 setup(
