@@ -12,9 +12,10 @@ import twisted_ws
 from twisted_ws import errors, interfaces, testing
 
 NAMES = """
-    AllowOrigins ClientConfig Close CloseCode ClosedAbruptly ClosedCleanly ConnectionClosed
-    ConnectionNotOpen Cookie Frame Inbox InvalidUpgrade MessageReceiver Opcode
-    ProtocolViolation Router ServerConfig Steps UpgradeRejected WebSocketClient
+    AllowOrigins ClientConfig Close CloseCode ClosedAbruptly ClosedCleanly
+    ConnectionClosed
+    ConnectionNotOpen Cookie Frame Inbox InvalidUpgrade LimitConnections MessageReceiver
+    Opcode ProtocolViolation Router ServerConfig Steps UpgradeRejected WebSocketClient
     WebSocketConnection WebSocketError WebSocketFactory WebSocketProtocol
     WebSocketRequest WebSocketResource connect
 """.split()

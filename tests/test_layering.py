@@ -20,9 +20,9 @@ PACKAGE = Path(twisted_ws.__file__).parent
 # Each may import only what stands to its left.
 ORDER = """
     _wire errors ending origin config interfaces carrier outgoing pings keepalive
-    connection receiver request application steps credentials authentication paths
-    router head protocol _channel resource url tls certificates attempt client service
-    demo sitefile tap testing __init__
+    connection receiver request application steps limits credentials authentication
+    paths router head protocol _channel resource url tls certificates attempt client
+    service demo sitefile tap testing __init__
 """.split()
 
 WIRE_ORDER = """

@@ -21,6 +21,7 @@ from .errors import (
     UpgradeRejected,
     WebSocketError,
 )
+from .limits import LimitConnections
 from .protocol import WebSocketFactory, WebSocketProtocol
 from .receiver import Inbox, MessageReceiver
 from .request import WebSocketRequest
@@ -43,6 +44,7 @@ __all__ = [
     "Frame",
     "Inbox",
     "InvalidUpgrade",
+    "LimitConnections",
     "MessageReceiver",
     "Opcode",
     "ProtocolViolation",
