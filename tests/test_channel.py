@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import ast
 import re
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any
 
 from twisted.internet.task import Clock
@@ -228,15 +230,42 @@ def foreignPrivates(tree: ast.AST) -> set[str]:
     }
 
 
+def privateOverrides(module: Any) -> set[str]:
+    """
+    @return: the private names of classes of Twisted's that classes of C{module} define
+        anew.
+    """
+    found = set()
+    for kind in vars(module).values():
+        if not isinstance(kind, type) or kind.__module__ != module.__name__:
+            continue
+        for base in kind.__mro__[1:]:
+            if base.__module__.startswith("twisted."):
+                both = set(vars(kind)) & set(vars(base))
+                found |= {f"{base.__name__}.{name}" for name in both if OWN.match(name)}
+    return found
+
+
 class OneFileTests(SynchronousTestCase):
     """
     The rest of the package.
     """
 
+    def test_overrides(self) -> None:
+        """
+        No class has a private name of a base that is Twisted's, but for the one that
+        Twisted documents to be overridden.
+        """
+        documented = {"HTTPFactory._openLogFile", "Site._openLogFile"}
+        package = twisted_ws.__path__, "twisted_ws."
+        for found in walk_packages(*package):
+            module = import_module(found.name)
+            self.assertLessEqual(privateOverrides(module), documented, found.name)
+
     def test_privates(self) -> None:
         """
-        No other module uses a private attribute of what is not its own, but for the
-        connection, which calls those of its base.
+        No other module than this and L{twisted_ws._context} uses a private attribute of
+        what is not its own, but for the connection, which calls those of its base.
         """
         package = Path(twisted_ws.__file__).parent
         used = {}
@@ -247,4 +276,5 @@ class OneFileTests(SynchronousTestCase):
                 used[path.name] = foreign
         framers = used.pop("connection.py", set())
         self.assertLessEqual(framers, set(dir(twisted_ws.WebSocketConnection)))
-        self.assertEqual(used, {"_channel.py": {"_dataBuffer"}})
+        expected = {"_channel.py": {"_dataBuffer"}, "_context.py": {"_contextFactory"}}
+        self.assertEqual(used, expected)

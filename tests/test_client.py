@@ -20,6 +20,7 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
 )
 from twisted.internet.protocol import Factory
+from twisted.internet.ssl import optionsForClientTLS
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
@@ -29,6 +30,7 @@ from twisted_ws import (
     ClosedAbruptly,
     ClosedCleanly,
     Inbox,
+    TLSPolicy,
     WebSocketClient,
     client,
 )
@@ -244,12 +246,12 @@ class EndpointTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.creators: list[str] = []
 
-        def noting(hostname: str) -> Any:
-            self.creators.append(hostname)
-            return self.creator(hostname)
+        class Noting(TLSPolicy):
+            def creatorForNetloc(policy, hostname: bytes, port: int) -> Any:
+                self.creators.append(hostname.decode())
+                return TLSPolicy.creatorForNetloc(policy, hostname, port)
 
-        self.creator = client.optionsForClientTLS
-        self.patch(client, "optionsForClientTLS", noting)
+        self.patch(client, "TLSPolicy", Noting)
 
     def dial(self, url: str, **given: Any) -> MemoryNetwork:
         """
@@ -336,7 +338,7 @@ class EndpointTests(SynchronousTestCase):
         A TLS policy of one's own takes the place of the default one.
         """
         asked = []
-        made = self.creator("server.example")
+        made = optionsForClientTLS("server.example")
 
         @implementer(IPolicyForHTTPS)
         class Policy:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 import twisted_ws
-from twisted_ws import errors, interfaces, testing
+from twisted_ws import authentication, credentials, errors, interfaces, testing
 
 NAMES = """
     AllowOrigins ClientConfig Close CloseCode ClosedAbruptly ClosedCleanly
     ConnectionClosed
     ConnectionNotOpen Cookie Frame Inbox InvalidUpgrade LimitConnections MessageReceiver
-    Opcode ProtocolViolation Router ServerConfig Steps UpgradeRejected WebSocketClient
+    Opcode ProtocolViolation Router ServerCertificates ServerConfig Steps TLSPolicy
+    UpgradeRejected WebSocketClient
     WebSocketConnection WebSocketError WebSocketFactory WebSocketProtocol
     WebSocketRequest WebSocketResource connect
 """.split()
@@ -29,6 +30,16 @@ ERRORS = """
 INTERFACES = """
     ICarrier IControlReceiver IFrameReceiver IMessageReceiver IUpgrader
     IWebSocketResource IWebSocketTransport
+""".split()
+
+AUTHENTICATION = """
+    Authenticate Basic Bearer ClientCertificate Digest IAuthenticationScheme IAvatar
+    SessionCookie
+""".split()
+
+CREDENTIALS = """
+    BearerToken CertificateCredentials CookieCredentials IBearerToken IClientCertificate
+    ISessionCookie TokenChecker UsernamePassword hashToken
 """.split()
 
 TESTING = "MemoryCarrier MemoryServer RawPeer RecordingReceiver carrierPair".split()
@@ -62,6 +73,16 @@ class ExportTests(SynchronousTestCase):
         found = [n for n in vars(interfaces) if n.startswith("I") and n[1].isupper()]
         foreign = {"IAddress", "IReactorTime", "ITransport"}
         self.assertEqual(sorted(set(found) - foreign), sorted(INTERFACES))
+
+    def test_authentication(self) -> None:
+        """
+        What has to do with C{twisted.cred} has these names.
+        """
+        self.assertEqual(sorted(authentication.__all__), sorted(AUTHENTICATION))
+        for name in AUTHENTICATION:
+            self.assertTrue(getattr(authentication, name).__doc__, name)
+        for name in CREDENTIALS:
+            self.assertTrue(getattr(credentials, name).__doc__, name)
 
     def test_testing(self) -> None:
         """

@@ -8,6 +8,7 @@ WebSockets (RFC 6455) for Twisted: servers, clients, and C{twistd websocket}.
 from ._wire.closing import Close, CloseCode
 from ._wire.cookies import Cookie
 from ._wire.frames import Frame, Opcode
+from .certificates import ServerCertificates
 from .client import WebSocketClient, connect
 from .config import ClientConfig, ServerConfig
 from .connection import WebSocketConnection
@@ -28,6 +29,7 @@ from .request import WebSocketRequest
 from .resource import WebSocketResource
 from .router import Router
 from .steps import AllowOrigins, Steps
+from .tls import TLSPolicy
 
 __version__ = "0.1.0.dev0"
 
@@ -49,8 +51,10 @@ __all__ = [
     "Opcode",
     "ProtocolViolation",
     "Router",
+    "ServerCertificates",
     "ServerConfig",
     "Steps",
+    "TLSPolicy",
     "UpgradeRejected",
     "WebSocketClient",
     "WebSocketConnection",

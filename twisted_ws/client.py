@@ -38,7 +38,6 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
 )
 from twisted.internet.protocol import Factory
-from twisted.internet.ssl import optionsForClientTLS
 from zope.interface import implementer
 
 from ._wire.cookies import checkPair
@@ -48,7 +47,7 @@ from .application import receiverFactory
 from .attempt import Attempt, WebSocketClientProtocol
 from .config import ClientConfig
 from .receiver import Inbox
-from .tls import insist
+from .tls import TLSPolicy, insist
 from .url import Address, parseURL
 
 HeaderItems = Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]]
@@ -74,11 +73,10 @@ class WebSocketClient:
         @param reactor: an L{IReactorTime}, and for C{connect} without an C{endpoint}
             also what L{HostnameEndpoint} needs.
         @param config: the tunables, by default the default ones.
-        @param tlsPolicy: an L{IPolicyForHTTPS<twisted.web.iweb.IPolicyForHTTPS>} that
-            makes the TLS contexts of C{wss} connections, for instance
-            L{BrowserLikePolicyForHTTPS<twisted.web.client.BrowserLikePolicyForHTTPS>}
-            with a trust root of your own.  By default the server's certificate has to
-            be signed by an authority that the platform trusts and to name the host.
+        @param tlsPolicy: how the servers of C{wss} URLs are verified: a
+            L{TLSPolicy<twisted_ws.TLSPolicy>}, or another
+            L{IPolicyForHTTPS<twisted.web.iweb.IPolicyForHTTPS>}.  By default whoever
+            the platform trusts is trusted.
         @param endpoint: where to connect, whatever the URL says; TLS included, if
             there is to be any.
         """
@@ -188,11 +186,11 @@ class WebSocketClient:
         if not address.isSecure:
             return endpoint
         if self._tlsPolicy is None:
-            creator = optionsForClientTLS(address.host)
-        else:
-            creator = self._tlsPolicy.creatorForNetloc(
-                address.host.encode("ascii"), address.port
-            )
+            # It is kept: to read whom the platform trusts takes a while.
+            self._tlsPolicy = TLSPolicy()
+        creator = self._tlsPolicy.creatorForNetloc(
+            address.host.encode("ascii"), address.port
+        )
         strict = insist(creator, address.host)
         wrapped: IStreamClientEndpoint = wrapClientTLS(strict, endpoint)
         return wrapped

@@ -252,21 +252,22 @@ class Chromium:
         self._devTools: Any = None
 
     @classmethod
-    async def start(cls, reactor: Any) -> Chromium:
+    async def start(cls, reactor: Any, *flags: str) -> Chromium:
         """
         Start a browser.
 
+        @param flags: further flags for it.
         @raise ChromiumError: when it does not come up; nothing is left of it then.
         """
         browser = cls(reactor)
         try:
-            await browser._launch()
+            await browser._launch(flags)
         except BaseException:
             await browser.close()
             raise
         return browser
 
-    async def _launch(self) -> None:
+    async def _launch(self, flags: Sequence[str]) -> None:
         path = findChromium()
         if path is None:
             raise ChromiumError("no Chromium is installed")
@@ -275,7 +276,8 @@ class Chromium:
             if name.startswith("XDG_"):
                 del environment[name]
         profile = os.path.join(self.folder, "profile")
-        arguments = [path, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
+        own = [f"--user-data-dir={profile}", "about:blank"]
+        arguments = [path, *FLAGS, *flags, *own]
         self._transport = self._reactor.spawnProcess(
             self.process, path, arguments, environment
         )
@@ -423,19 +425,32 @@ class Page:
         left, top, width, height = await self.box(selector)
         await self.drag([(left + width / 2, top + height / 2)])
 
-    async def drag(self, points: Sequence[tuple[float, float]]) -> None:
+    async def drag(
+        self, points: Sequence[tuple[float, float]], button: str = "left"
+    ) -> None:
         """
         Press the mouse at the first of these points, move it over the others, and
         release it at the last.
+
+        @param button: which of its buttons, C{"left"} or C{"right"}.
         """
         # A page behind another is not painted, and moves wait for it to be.
         await self._command("Page.bringToFront")
-        mouse = partial(self._command, "Input.dispatchMouseEvent", button="left")
+        mouse = partial(self._command, "Input.dispatchMouseEvent", button=button)
+        pressed = {"left": 1, "right": 2}[button]
         x, y = points[0]
         await mouse(type="mousePressed", x=x, y=y, clickCount=1)
         for x, y in points[1:]:
-            await mouse(type="mouseMoved", x=x, y=y, buttons=1)
+            await mouse(type="mouseMoved", x=x, y=y, buttons=pressed)
         await mouse(type="mouseReleased", x=x, y=y, clickCount=1)
+
+    async def move(self, points: Sequence[tuple[float, float]]) -> None:
+        """
+        Move the mouse over these points, with no button pressed.
+        """
+        await self._command("Page.bringToFront")
+        for x, y in points:
+            await self._command("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     async def type(self, text: str) -> None:
         """
@@ -463,5 +478,7 @@ class Page:
         """
         @return: what the page looks like, as PNG.
         """
+        # A page behind another would show what it looked like before.
+        await self._command("Page.bringToFront")
         answer = await self._command("Page.captureScreenshot")
         return b64decode(answer["data"])
