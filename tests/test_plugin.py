@@ -71,11 +71,12 @@ class PluginTests(TestCase):
         """
         program = run([*TWISTD, "websocket", "--help"], ROOT)
         self.assertEqual(await program.ended, 0)
-        for option in ["--listen=", "--mount=", "--web=", "--allowed-origin="]:
+        for option in ["--listen=", "--mount=", "--web=", "--config=", "--check"]:
             self.assertIn(option, program.output)
         for field in fields(ServerConfig):
             words = "".join("-" + c.lower() if c.isupper() else c for c in field.name)
-            self.assertIn(words.removesuffix("s"), program.output)
+            stem = words.removesuffix("s").removesuffix("ie")
+            self.assertIn(stem, program.output)
 
     async def test_demo(self) -> None:
         """
@@ -184,22 +185,30 @@ class PluginTests(TestCase):
 
     async def test_wrongInput(self) -> None:
         """
-        Wrong input is one line that names it, and the exit code that this twistd has
-        for wrong usage (the oldest say 0).
+        Wrong input is one line that names it, and exit code 1, whatever code this
+        twistd has for wrong usage (the oldest say 0).
         """
-        usual = await run([*TWISTD, "--nonsense"]).ended
         rows = [
             (["--mount", "/=no.such.thing"], "no.such.thing"),
             (["--listen", "tcp:nonsense"], "tcp:nonsense"),
             (["--close-timeout", "never"], "close-timeout"),
-            (["--nonsense"], "nonsense"),
+            (["--check", "--close-timeout", "never"], "close-timeout"),
+            (["--config", "no-such.toml"], "no-such.toml"),
         ]
         programs = [(self.start(*arguments), named) for arguments, named in rows]
         for program, named in programs:
-            self.assertEqual(await program.ended, usual, program.output)
-            self.assertNotIn("Traceback", program.output)
-            last = program.output.strip().splitlines()[-1]
-            self.assertIn(named, last)
+            self.assertEqual(await program.ended, 1, program.output)
+            (line,) = program.output.splitlines()
+            self.assertIn(named, line)
+
+    async def test_wrongUsage(self) -> None:
+        """
+        An option that there is not ends as it does for all of twistd.
+        """
+        usual = await run([*TWISTD, "--nonsense"]).ended
+        program = self.start("--nonsense")
+        self.assertEqual(await program.ended, usual)
+        self.assertIn("nonsense", program.output.strip().splitlines()[-1])
 
     async def test_portInUse(self) -> None:
         """

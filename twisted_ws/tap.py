@@ -2,63 +2,70 @@
 # Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
 
 """
-C{twistd websocket}: a server declared on the command line.
+C{twistd websocket}: a server declared on the command line, in a file, or in both.
 """
 
 from __future__ import annotations
 
 import inspect
 import os
-import re
-import sys
 import textwrap
 from collections.abc import Callable
-from dataclasses import Field, fields
 from typing import Any
 
 from twisted.application.service import IService
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IReactorTime
-from twisted.python import reflect, usage
-from twisted.web.resource import IResource
-from twisted.web.server import Site
-from twisted.web.static import File
+from twisted.python import usage
 
-from .config import ServerConfig
-from .demo import makeDemo
-from .protocol import WebSocketFactory
-from .resource import WebSocketResource
-from .router import ANY, Router
-from .service import WebSocketService
+from .assembly import Assembly
+from .declaration import declare, merge
+from .faults import Faults, KeyPath, dotted
+from .flags import FLAGS, Flag
+from .sitefile import SiteFile, SiteFileError
 
-DEFAULT_ENDPOINT = "tcp:8080"
+MAX_TEXT = 500
+"""
+Characters of one complaint.
+"""
 
 
 class Options(usage.Options):
     """
-    The command line.  What it says of the tunables is made from L{ServerConfig}.
+    The command line.  Most of its options are made from the keys that a file can have.
 
-    @ivar config: the L{ServerConfig} it asks for.
-    @ivar router: the L{Router} of its mounts.
-    @ivar endpoints: the endpoints to listen on.
+    @ivar assembly: the L{Assembly} of the server that is asked for.
     """
 
     synopsis = "[options]"
     longdesc = (
         "Serve WebSockets.  With no --mount it serves a demonstration: a page to open\n"
-        "in a browser, and three WebSockets behind it.\n"
+        "in a browser, and three WebSockets behind it.\n\n"
+        "An option takes the place of what the file of --config says of the same, and\n"
+        "one that can be repeated that of its whole list.\n"
     )
-    config: ServerConfig
-    router: Router
-    endpoints: list[Any]
+    assembly: Assembly
 
     def __init__(self) -> None:
         usage.Options.__init__(self)
-        self["listen"] = []
-        self["mount"] = []
-        self["web"] = None
-        self._lists: dict[str, list[str]] = {}
+        self["config"] = None
+        self["check"] = False
+        self._data: dict[str, Any] = {}
+        self._said: dict[KeyPath, str] = {}
+
+    def opt_config(self, file: str) -> None:
+        """
+        Read what to serve from this TOML file; examples/site.toml shows all of its
+        keys. Paths in it begin at its directory.
+        """
+        self["config"] = file
+
+    opt_c = opt_config
+
+    def opt_check(self) -> None:
+        """
+        Check everything, print what would be served where, and exit. Nothing is
+        listened on.
+        """
+        self["check"] = True
 
     def opt_listen(self, endpoint: str) -> None:
         """
@@ -66,7 +73,7 @@ class Options(usage.Options):
         unix:/run/ws.sock, systemd:domain=INET:name=ws ... Can be repeated. [default:
         tcp:8080]
         """
-        self["listen"].append(endpoint)
+        self._append(("listen",), endpoint, "--listen")
 
     opt_l = opt_listen
 
@@ -76,15 +83,39 @@ class Options(usage.Options):
         factory, a callable that takes a request, or a Router. PATH can be * or end with
         /*. Can be repeated.
         """
-        self["mount"].append(mount)
+        place, equals, name = mount.rpartition("=")
+        if not equals or not place or not name:
+            raise _leave(
+                f"--mount {mount}: not of the form PATH[:SUBPROTOCOL]=DOTTED.NAME"
+            )
+        # A parameter of the path can have a colon too: {id:int}.
+        before, brace, rest = place.rpartition("}")
+        end, colon, protocol = rest.partition(":")
+        table = {"path": before + brace + end, "application": name}
+        if colon:
+            table["protocol"] = protocol
+        self._append(("mount",), table, f"--mount {mount}")
 
     opt_m = opt_mount
 
-    def opt_web(self, directory: str) -> None:
+    def _put(self, path: KeyPath, value: object, said: str) -> None:
         """
-        Serve the files of this directory to requests that ask for no WebSocket.
+        @param said: what of the command line says so.
         """
-        self["web"] = directory
+        table = self._data
+        for key in path[:-1]:
+            table = table.setdefault(str(key), {})
+        table[str(path[-1])] = value
+        self._said[path] = said
+
+    def _append(self, path: KeyPath, value: object, said: str) -> None:
+        values: Any = self._data
+        for key in path:
+            values = values.get(key, {})
+        values = [*values, value]
+        self._put(path, values, said)
+        last = (*path, len(values) - 1)
+        self._said[last] = said
 
     def getUsage(self, width: int | None = None) -> str:
         """
@@ -94,81 +125,115 @@ class Options(usage.Options):
         rows = [
             (head, inspect.getdoc(method) or "")
             for head, method in (
+                ("-c, --config=FILE", self.opt_config),
+                ("--check", self.opt_check),
                 ("-l, --listen=ENDPOINT", self.opt_listen),
                 ("-m, --mount=PATH[:SUBPROTOCOL]=DOTTED.NAME", self.opt_mount),
-                ("--web=DIRECTORY", self.opt_web),
             )
         ]
+        tunables: list[tuple[str, str]] = []
+        for flag in FLAGS:
+            table = tunables if flag.path[0] == "server" else rows
+            table.append((f"--{flag.name}{flag.placeholder}", flag.help))
         rows += [
             ("--version", "Show the version of Twisted."),
             ("--help", "Show this."),
         ]
-        tunables = [
-            (
-                f"--{_flagName(option)}{_VALUES[option.metadata['kind']]}",
-                _describe(option),
-            )
-            for option in fields(ServerConfig)
-        ]
         sections = [self.longdesc, "Options:", *map(_entry, rows)]
-        sections += ["\nTunables, in seconds and bytes:", *map(_entry, tunables)]
+        sections += [
+            "\nTunables, in seconds and bytes.  Those without a value also have their",
+            "opposite, with or without no-, to undo what the file says.",
+            *map(_entry, tunables),
+        ]
         return "\n".join(sections) + "\n"
+
+    # What comes of it
 
     def postOptions(self) -> None:
         """
-        @raise usage.UsageError: for the first value that does not make sense.
+        @raise SystemExit: with a line for each value that makes no sense; or after a
+            C{--check}.  Not a C{UsageError}, behind whose message twistd prints a page
+            of its own options, and with some versions of which it exits as if all
+            were well.
         """
-        self.config = self._readConfig()
-        self.router = Router()
-        for mount in self["mount"]:
-            _mount(self.router, mount)
-        if self["web"] is not None and not os.path.isdir(self["web"]):
-            raise usage.UsageError(f"--web {self['web']}: there is no such directory")
-        self.endpoints = [
-            _readEndpoint(each) for each in self["listen"] or [DEFAULT_ENDPOINT]
-        ]
+        from twisted.internet import reactor
 
-    def _readConfig(self) -> ServerConfig:
-        given: dict[str, Any] = {name: tuple(v) for name, v in self._lists.items()}
-        for option in fields(ServerConfig):
-            value = self.get(_flagName(option))
-            if option.metadata["kind"] == "flag":
-                if value:
-                    given[option.name] = not option.default
-            elif value is not None:
-                given[option.name] = _read(option, value)
-        try:
-            return ServerConfig(**given)
-        except ValueError as error:
-            raise usage.UsageError(str(error)) from None
+        file, base = None, "."
+        if self["config"] is not None:
+            try:
+                file = SiteFile(self["config"])
+            except SiteFileError as error:
+                raise _leave(str(error)) from None
+            base = os.path.dirname(file.name)
+        data = self._data if file is None else merge(file.data, self._data)
+        faults = Faults()
+        declaration = declare(data, faults, os.path.abspath(base))
+        if not faults:
+            self.assembly = Assembly(declaration, faults, reactor)
+        if faults:
+            raise _leave(*self._explain(faults, file))
+        if self["check"]:
+            print("\n".join(self.assembly.describe()))
+            raise SystemExit(0)
+
+    def _explain(self, faults: Faults, file: SiteFile | None) -> list[str]:
+        """
+        @return: what is wrong, by where in the file it is.
+        """
+        lines: list[tuple[int, str]] = []
+        for path, text in faults:
+            said = [self._said.get(path[:end]) for end in range(len(path), 0, -1)]
+            name = next(filter(None, said), None)
+            if name is None and file is not None:
+                line = file.lineOf(path)
+                name = f"{file.at(line)}: {dotted(path)}"
+                lines.append((line or 0, name + text))
+            else:
+                lines.append((0, (name or dotted(path)) + text))
+        return [text for _, text in sorted(lines)]
 
 
-def _dashed(name: str) -> str:
+def _method(flag: Flag) -> Callable[..., None]:
     """
-    @return: C{"max-header-line"} for C{"maxHeaderLine"}.
+    @return: the method of L{Options} for a flag.
     """
-    return re.sub("([A-Z])", lambda found: "-" + found[1].lower(), name)
+    said = f"--{flag.name}"
+
+    def switch(self: Options) -> None:
+        self._put(flag.path, flag.isOn, said)
+
+    def put(self: Options, text: str) -> None:
+        self._put(flag.path, flag.read(text), said)
+
+    def append(self: Options, text: str) -> None:
+        self._append(flag.path, text, said)
+
+    method: Callable[..., None] = put
+    if flag.kind == "flag":
+        method = switch
+    elif flag.kind == "list":
+        method = append
+    method.__doc__ = flag.help
+    return method
 
 
-def _flagName(option: Field[Any]) -> str:
+for _flag in FLAGS:
+    for _each in (_flag, _flag.opposite):
+        if _each is not None:
+            setattr(Options, "opt_" + _each.name.replace("-", "_"), _method(_each))
+
+
+def _leave(*complaints: str) -> SystemExit:
     """
-    @return: the name of an option of the configuration on the command line.
+    @return: an exit with status 1, after a line for each complaint.
     """
-    name = _dashed(option.name)
-    if option.metadata["kind"] == "list":
-        return name.removesuffix("s")
-    if option.metadata["kind"] == "flag" and option.default:
-        return "no-" + name
-    return name
-
-
-_VALUES = {
-    "flag": "",
-    "size": "=N",
-    "limit": "=N|none",
-    "duration": "=SECONDS",
-    "list": "=VALUE",
-}
+    lines = [" ".join(each.split()) for each in complaints]
+    return SystemExit(
+        "\n".join(
+            f"twistd websocket: {line[:MAX_TEXT]}{'...' if line[MAX_TEXT:] else ''}"
+            for line in lines
+        )
+    )
 
 
 def _entry(row: tuple[str, str]) -> str:
@@ -177,131 +242,8 @@ def _entry(row: tuple[str, str]) -> str:
     return f"  {head}\n{textwrap.indent(body, ' ' * 8)}"
 
 
-def _read(option: Field[Any], text: str) -> Any:
-    """
-    @raise usage.UsageError: when C{text} is not of the option's kind.
-    """
-    kind = option.metadata["kind"]
-    try:
-        if kind == "limit" and text == "none":
-            return None
-        return float(text) if kind == "duration" else int(text)
-    except ValueError:
-        wanted = "a number of seconds" if kind == "duration" else "a whole number"
-        raise usage.UsageError(
-            f"--{_flagName(option)} takes {wanted}, not {text!r}"
-        ) from None
-
-
-def _describe(option: Field[Any]) -> str:
-    """
-    @return: what the help says of an option of the configuration.
-    """
-    kind, text = option.metadata["kind"], str(option.metadata["help"])
-    if kind == "flag":
-        return f"Do not {text[0].lower()}{text[1:]}" if option.default else text
-    if kind == "list":
-        return f"{text} Can be repeated."
-    return text if option.default is None else f"{text} [default: {option.default}]"
-
-
-def _declareTunables() -> None:
-    """
-    Give L{Options} an option for each field of L{ServerConfig}.
-    """
-    flags: list[list[str | None]] = []
-    parameters: list[list[str | None]] = []
-    for option in fields(ServerConfig):
-        name, text = _flagName(option), _describe(option)
-        if option.metadata["kind"] == "flag":
-            flags.append([name, None, text])
-        elif option.metadata["kind"] == "list":
-            method = "opt_" + name.replace("-", "_")
-            setattr(Options, method, _repeatable(option.name, text))
-        else:
-            parameters.append([name, None, None, text])
-    Options.optFlags = flags  # type: ignore[attr-defined]
-    Options.optParameters = parameters  # type: ignore[attr-defined]
-
-
-def _repeatable(name: str, help: str) -> Callable[[Options, str], None]:
-    def opt(self: Options, value: str) -> None:
-        self._lists.setdefault(name, []).append(value)
-
-    opt.__doc__ = help
-    return opt
-
-
-_declareTunables()
-
-
-def _mount(router: Router, mount: str) -> None:
-    """
-    @raise usage.UsageError: when a C{--mount} does not make sense.
-    """
-    place, equals, name = mount.rpartition("=")
-    if not equals or not place or not name:
-        raise usage.UsageError(
-            f"--mount {mount}: not of the form PATH[:SUBPROTOCOL]=DOTTED.NAME"
-        )
-    path, colon, protocol = place.partition(":")
-    wanted = protocol or None if colon else ANY
-    here = os.getcwd()
-    if here not in sys.path:
-        # As "python -m" does, and unlike twistd's own script.
-        sys.path.insert(0, here)
-    try:
-        application = reflect.namedAny(name)
-    except Exception as error:
-        raise usage.UsageError(
-            f"--mount {mount}: cannot import {name}: {type(error).__name__}: {error}"
-        ) from error
-    try:
-        router.mount(path, wanted, application)
-    except (TypeError, ValueError) as error:
-        raise usage.UsageError(f"--mount {mount}: {error}") from None
-
-
-def _readEndpoint(description: str) -> Any:
-    """
-    @raise usage.UsageError: when C{description} is no endpoint that can be made.
-    """
-    from twisted.internet import reactor
-
-    try:
-        return serverFromString(reactor, description)
-    except Exception as error:
-        # Endpoints raise whatever they come across: a bad number, a missing file, a
-        # broken certificate.
-        raise usage.UsageError(
-            f"--listen {description}: {type(error).__name__}: {error}"
-        ) from error
-
-
-class _Server(WebSocketService):
-    """
-    Ends the process with one line if it cannot listen.
-    """
-
-    def privilegedStartService(self) -> None:
-        try:
-            WebSocketService.privilegedStartService(self)
-        except CannotListenError as error:
-            raise SystemExit(f"twistd websocket: {error}") from None
-
-
 def makeService(options: Options) -> IService:
     """
     See L{IServiceMaker.makeService<twisted.application.service.IServiceMaker>}.
     """
-    from twisted.internet import reactor
-
-    router = options.router
-    fallback: IResource | None = None
-    if not options["mount"]:
-        router, fallback = makeDemo()
-    if options["web"] is not None:
-        fallback = File(options["web"])
-    factory = WebSocketFactory(router, options.config, IReactorTime(reactor))
-    site = None if fallback is None else Site(WebSocketResource(factory, fallback))
-    return _Server(options.endpoints, factory, site)
+    return options.assembly.makeService()
