@@ -1,7 +1,7 @@
 # Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
 
 """
-L{twisted_ws.assembly}: from what was declared to what serves it.
+L{twisted_ws.declared.assembly}: from what was declared to what serves it.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from twisted_ws import (
     UpgradeRejected,
     WebSocketFactory,
 )
-from twisted_ws.assembly import Assembly, CannotStart, DeclaredService
-from twisted_ws.declaration import Declaration, Listener, Logging, Mount
-from twisted_ws.faults import Faults, dotted
+from twisted_ws.declared.assembly import Assembly, CannotStart, DeclaredService
+from twisted_ws.declared.declaration import Declaration, Listener, Logging, Mount
+from twisted_ws.declared.faults import Faults, dotted
+from twisted_ws.declared.website import LoggingSite
 from twisted_ws.testing import MemoryServer, RecordingReceiver
-from twisted_ws.website import LoggingSite
 
 HERE = "tests.test_assembly"
 

@@ -1,7 +1,8 @@
 # Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
 
 """
-L{twisted_ws.declaration} and L{twisted_ws.faults}: what can be declared.
+What can be declared: L{twisted_ws.declared.declaration} and
+L{twisted_ws.declared.faults}.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_ws import ServerConfig
-from twisted_ws.declaration import (
+from twisted_ws.declared.declaration import (
     Declaration,
     Listener,
     Logging,
@@ -21,7 +22,7 @@ from twisted_ws.declaration import (
     declare,
     merge,
 )
-from twisted_ws.faults import Faults, dotted
+from twisted_ws.declared.faults import Faults, dotted
 
 MOUNT = {"path": "/", "application": "shop.Chat"}
 

@@ -22,8 +22,7 @@ ORDER = """
     _wire errors ending origin config interfaces carrier outgoing pings keepalive
     connection receiver request application steps limits credentials schemes
     authentication paths router head protocol _channel resource url _context tls
-    certificates attempt client service demo faults declaration sitefile flags logfile
-    website assembly tap testing __init__
+    certificates attempt client service demo declared tap testing __init__
 """.split()
 
 WIRE_ORDER = """
@@ -32,9 +31,14 @@ WIRE_ORDER = """
     __init__
 """.split()
 
+DECLARED_ORDER = """
+    faults declaration sitefile flags logfile website assembly
+    __init__
+""".split()
+
 # Who may import what else, beyond the standard library, Twisted and zope.
 ONLY = {
-    "twisted.web": {"resource", "tls", "demo", "website", "assembly"},
+    "twisted.web": {"resource", "tls", "demo", "declared"},
     "hyperlink": {"url"},
     "OpenSSL": {"_context", "tls", "certificates"},
     "service_identity": {"tls"},
@@ -109,6 +113,12 @@ class LayeringTests(SynchronousTestCase):
         No module of the wire imports one that stands above it.
         """
         self.checkOrder(PACKAGE / "_wire", WIRE_ORDER)
+
+    def test_declaredOrder(self) -> None:
+        """
+        No module of declared servers imports one that stands above it.
+        """
+        self.checkOrder(PACKAGE / "declared", DECLARED_ORDER)
 
     def test_wireIsPure(self) -> None:
         """

@@ -1,7 +1,7 @@
 # Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
 
 """
-L{twisted_ws.logfile}: a log in a file of its own.
+L{twisted_ws.declared.logfile}: a log in a file of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 from twisted.logger import Logger, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_ws.logfile import LogFile, openToAppend
+from twisted_ws.declared.logfile import LogFile, openToAppend
 
 
 class LogFileTests(SynchronousTestCase):

@@ -1,8 +1,8 @@
 # Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
 
 """
-L{twisted_ws.sitefile}: what a file says, and on which line; and what is complained of
-when it is wrong.
+L{twisted_ws.declared.sitefile}: what a file says, and on which line; and what is
+complained of when it is wrong.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_ws import sitefile
-from twisted_ws.faults import KeyPath
-from twisted_ws.sitefile import MAX_SIZE, SiteFile, SiteFileError
+from twisted_ws.declared import sitefile
+from twisted_ws.declared.faults import KeyPath
+from twisted_ws.declared.sitefile import MAX_SIZE, SiteFile, SiteFileError
 from twisted_ws.tap import Options
 
 try:

@@ -1,7 +1,8 @@
 # Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
 
 """
-L{twisted_ws.tap} and L{twisted_ws.flags}: the command line, without running it.
+The command line, without running it: L{twisted_ws.tap} and
+L{twisted_ws.declared.flags}.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_ws import MessageReceiver, Router, ServerConfig
-from twisted_ws.declaration import Declaration, Listener, Logging, Mount
+from twisted_ws.declared.declaration import Declaration, Listener, Logging, Mount
 from twisted_ws.tap import Options
 
 HERE = "tests.test_tap"

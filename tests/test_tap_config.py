@@ -16,8 +16,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.test_tap import HERE, TapTests, declared, parse
 from twisted_ws import ServerConfig
-from twisted_ws.declaration import Declaration, Listener, Logging, Mount
-from twisted_ws.flags import FLAGS
+from twisted_ws.declared.declaration import Declaration, Listener, Logging, Mount
+from twisted_ws.declared.flags import FLAGS
 from twisted_ws.tap import Options
 
 try:

@@ -1,7 +1,7 @@
 # Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
 
 """
-L{twisted_ws.website}: the files of a declared server, and its access log.
+L{twisted_ws.declared.website}: the files of a declared server, and its access log.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from twisted_ws import (
     WebSocketFactory,
     WebSocketResource,
 )
-from twisted_ws.website import Files, LoggingSite
+from twisted_ws.declared.website import Files, LoggingSite
 
 PEER = IPv4Address("TCP", "192.0.2.1", 54321)
 

@@ -16,11 +16,11 @@ from typing import Any
 from twisted.application.service import IService
 from twisted.python import usage
 
-from .assembly import Assembly
-from .declaration import declare, merge
-from .faults import Faults, KeyPath, dotted
-from .flags import FLAGS, Flag
-from .sitefile import SiteFile, SiteFileError
+from .declared.assembly import Assembly
+from .declared.declaration import declare, merge
+from .declared.faults import Faults, KeyPath, dotted
+from .declared.flags import FLAGS, Flag
+from .declared.sitefile import SiteFile, SiteFileError
 
 MAX_TEXT = 500
 """

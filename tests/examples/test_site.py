@@ -19,8 +19,14 @@ from twisted.web.client import Agent, readBody
 
 from tests.processes import TWISTD, run, twistd
 from twisted_ws import ServerConfig, UpgradeRejected, WebSocketClient
-from twisted_ws.declaration import Declaration, Listener, Logging, Mount, declare
-from twisted_ws.faults import Faults
+from twisted_ws.declared.declaration import (
+    Declaration,
+    Listener,
+    Logging,
+    Mount,
+    declare,
+)
+from twisted_ws.declared.faults import Faults
 
 try:
     toml: Any = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import Field, dataclass, fields
 from typing import Any
 
-from .config import ServerConfig
+from ..config import ServerConfig
 from .declaration import Declaration, Logging
 from .faults import KeyPath
 

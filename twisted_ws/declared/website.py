@@ -19,10 +19,10 @@ from twisted.web.server import Site
 from twisted.web.static import File
 from zope.interface import implementer
 
-from ._wire.errors import InvalidUpgrade
-from ._wire.forwarded import networks, trace
-from ._wire.headers import readFields
-from .config import ServerConfig
+from .._wire.errors import InvalidUpgrade
+from .._wire.forwarded import networks, trace
+from .._wire.headers import readFields
+from ..config import ServerConfig
 from .logfile import openToAppend
 
 WELL_KNOWN = ".well-known"  # RFC 8615

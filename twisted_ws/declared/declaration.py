@@ -19,11 +19,11 @@ from typing import Any
 
 from twisted.logger import LogLevel
 
-from ._wire.headers import checkToken
-from .config import ServerConfig
+from .._wire.headers import checkToken
+from ..config import ServerConfig
+from ..origin import OriginRule
+from ..paths import ANY
 from .faults import Fault, Faults, KeyPath
-from .origin import OriginRule
-from .paths import ANY
 
 FORMATS = ("text", "json")
 LEVELS = tuple(level.name for level in LogLevel.iterconstants())

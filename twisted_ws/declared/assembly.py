@@ -27,18 +27,18 @@ from twisted.internet.interfaces import (
 from twisted.python import reflect
 from twisted.web.resource import IResource
 
-from .application import checkApplication
-from .certificates import ServerCertificates
+from ..application import checkApplication
+from ..certificates import ServerCertificates
+from ..demo import makeDemo
+from ..limits import LimitConnections
+from ..protocol import WebSocketFactory
+from ..resource import WebSocketResource
+from ..router import Router
+from ..service import WebSocketService
+from ..steps import AllowOrigins, Step, Steps
 from .declaration import Declaration, Listener, Mount
-from .demo import makeDemo
 from .faults import Faults
-from .limits import LimitConnections
 from .logfile import LogFile
-from .protocol import WebSocketFactory
-from .resource import WebSocketResource
-from .router import Router
-from .service import WebSocketService
-from .steps import AllowOrigins, Step, Steps
 from .website import Files, LoggingSite
 
 
