@@ -15,7 +15,6 @@ from shutil import copytree
 from typing import Any
 from unittest import TestResult
 
-from OpenSSL.crypto import FILETYPE_PEM
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet import reactor
@@ -229,7 +228,7 @@ class SocketTests(TestCase):
         names = runBlocks()
         own, authority = certificates()
         file = self.mktemp()
-        Path(file).write_bytes(own.privateKey.dump(FILETYPE_PEM) + own.dumpPEM())
+        Path(file).write_bytes(own.dumpPEM())
         factory = WebSocketFactory(names["Echo"])
         port = await names["serveTLS"](reactor, [file], factory)
         self.addCleanup(port.stopListening)
