@@ -4,6 +4,9 @@
 The tunables: L{twisted_ws.config}.
 """
 
+import re
+import re
+from collections import deque
 from dataclasses import FrozenInstanceError, fields, replace
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -33,6 +36,8 @@ COMMON = {
 SERVER = {
     **COMMON,
     "allowedOrigins": ("same-origin",),
+    "trustedProxies": (),
+    "readForwarded": False,
     "protocols": (),
     "preferClientProtocols": False,
 }
@@ -42,6 +47,14 @@ CLIENT = {
     "keepalive": False,
     "webSocketVersion": 13,
 }
+
+
+async def asyncRule(request):
+    """
+    Cannot be a rule for origins: what it returns is true, whatever it says.
+    """
+    return False
+
 
 NO_FLAG = [None, 0, 1, "true", "", [], 1.0]
 NO_NUMBER = ["1", "", b"1", [], {}, object()]
@@ -59,7 +72,49 @@ NO_DURATION = [
     float("nan"),
     1j,
 ]
-NO_LIST = [None, 5, 1.5, True, object()]
+NO_LIST = [
+    *(
+        None,
+        5,
+        1.5,
+        True,
+        object(),
+        {},
+        {"a": 1},
+        b"",
+        b"a",
+        bytearray(),
+        memoryview(b""),
+    ),
+    *(iter(["a"]), (each for each in ["a"]), len, str),
+]
+
+
+class Odd:
+    """
+    Equal to everything, and to be put into no set.
+    """
+
+    __hash__ = None
+
+    def __eq__(self, other):
+        return True
+
+
+def yes(request):
+    """
+    A rule.
+    """
+    return True
+
+
+async def later(request):
+    """
+    No rule.
+    """
+    return True
+
+
 WRONG = {
     "maxReceivedFrameSize": NO_SIZE,
     "maxReceivedMessageSize": NO_SIZE,
@@ -88,14 +143,80 @@ WRONG = {
         [None],
         ["example.com"],
         ["https://example.com/"],
-        ["https://*.example.com"],
+        ["https://*"],
+        ["https://*.*.example.com"],
+        ["https://a.*.example.com"],
+        ["*.example.com"],
         ["https://example.com:0"],
+        [re.compile(b"https://example.com")],
+        [dict],
+        [asyncRule],
+        {"https://example.com": True},
+        bytearray(b"*"),
         [""],
         ["NULL"],
         [b"https://example.com"],
         ["https://example.com", "evil"],
+        ["https://*"],
+        ["https://*.*.com"],
+        ["*.example.com"],
+        ["wss://example.com"],
+        ["https://b\xfccher.example"],
+        [re.compile(b"https://a")],
+        [["https://example.com"]],
+        [later],
+        [Odd],
+        [Odd()],
+        Odd(),
     ],
+    "trustedProxies": [
+        *NO_LIST,
+        "*",
+        "10.0.0.0/8",
+        "unix",
+        "",
+        [5],
+        [None],
+        [b"10.0.0.1"],
+        [b"\x0a\0\0\1"],
+        [("10.0.0.0", 8)],
+        [""],
+        ["*"],
+        ["localhost"],
+        ["proxy.example"],
+        ["10.0.0.1/8"],
+        ["10.0.0.0/33"],
+        ["10.0.0.1:80"],
+        ["[::1]"],
+        ["10.0.0.1", "evil"],
+        [["10.0.0.1"]],
+        [Odd()],
+        Odd(),
+    ],
+    "readForwarded": NO_FLAG,
+    "trustedProxies": [
+        *NO_LIST,
+        "10.0.0.0/8",
+        "*",
+        "",
+        b"::1",
+        [None],
+        [5],
+        [b"::1"],
+        [""],
+        ["*"],
+        ["localhost"],
+        ["10.0.0.1/8"],
+        ["10.0.0.0/33"],
+        ["10.0.0"],
+        ["UNIX"],
+        ["[::1]"],
+        ["::1", "proxy.example"],
+        {"::1": True},
+    ],
+    "readForwarded": NO_FLAG,
     "protocols": [
+        {"a", "b"},
         *NO_LIST,
         "chat",
         "",
@@ -108,6 +229,11 @@ WRONG = {
         ["a,b"],
         ["a", "b\r\n"],
         ["\xe9"],
+        {"chat"},
+        frozenset(),
+        [["chat"]],
+        [Odd()],
+        Odd(),
     ],
     "preferClientProtocols": NO_FLAG,
     "webSocketVersion": [None, 0, 7, 12, 14, -13, "13", b"13", [13], object()],
@@ -127,12 +253,17 @@ RIGHT = {
     "allowedOrigins": [
         "*",
         (),
-        [],
-        ["*"],
-        ["null"],
-        {"same-origin", "null"},
+        ("*",),
+        ("null",),
+        frozenset({"same-origin", "null"}),
         frozenset({"https://example.com", "http://example.com:8080"}),
-        ("https://[::1]:8443",),
+        ("https://[::1]:8443", "https://*.example.com"),
+        (re.compile("https://a"), yes, yes.__call__),
+    ],
+    "trustedProxies": [
+        (),
+        ("10.0.0.1", "10.0.0.0/8", "::1", "fd00::/8", "unix", "::ffff:10.0.0.1"),
+        frozenset({"0.0.0.0/0", "::/0"}),
     ],
     "protocols": [(), ("chat", "chat.v2"), ("__class__",)],
     "webSocketVersion": [8, 13],
@@ -224,7 +355,25 @@ class ValidationTests(SynchronousTestCase):
         for name, values in RIGHT.items():
             for value in values:
                 config = self.kindFor(name)(**{name: value})
-                self.assertEqual(getattr(config, name), value, name)
+                kept = getattr(config, name)
+                if isinstance(value, list):
+                    kept = list(kept)
+                self.assertEqual(kept, value, name)
+
+    def test_whatIsWrong(self):
+        """
+        The error repeats the element that is wrong.
+        """
+        for options, element in [
+            ({"allowedOrigins": ["null", "example.com"]}, "'example.com'"),
+            ({"trustedProxies": ["10.0.0.1", "localhost"]}, "'localhost'"),
+            ({"trustedProxies": ["10.0.0.1/8"]}, "10.0.0.1/8"),
+            ({"protocols": ["chat", "a b"]}, "'a b'"),
+            ({"protocols": ["chat", 5]}, "5"),
+        ]:
+            error = self.assertRaises(ValueError, ServerConfig, **options)
+            self.assertIn(element, str(error))
+            self.assertIn(*options, str(error))
 
     def test_clientRefusesTheSame(self):
         """
@@ -259,6 +408,43 @@ class FrozenTests(SynchronousTestCase):
                 (AttributeError, TypeError), setattr, config, "closetimeout", 1
             )
 
+    def test_ownCopies(self):
+        """
+        A list that was given may be changed after; the configuration is not.
+        """
+        given = {
+            "allowedOrigins": ["https://example.com"],
+            "trustedProxies": ["10.0.0.1"],
+            "protocols": ["chat"],
+        }
+        config = ServerConfig(**given)
+        derived = replace(config, closeTimeout=1)
+        for value in given.values():
+            value.append("*")
+        for each in (config, derived):
+            self.assertEqual(each.allowedOrigins, ("https://example.com",))
+            self.assertEqual(each.trustedProxies, ("10.0.0.1",))
+            self.assertEqual(each.protocols, ("chat",))
+        rules = {"null"}
+        config = ServerConfig(allowedOrigins=rules, trustedProxies={"unix"})
+        rules.add("*")
+        self.assertEqual(config.allowedOrigins, {"null"})
+
+    def test_anyCollection(self):
+        """
+        Whatever collection is given: equal ones make equal configurations, which can be
+        in a set.
+        """
+        plain = ServerConfig(allowedOrigins=("null",), protocols=("a", "b"))
+        for kind in (list, tuple, deque):
+            config = ServerConfig(allowedOrigins=kind(["null"]), protocols=kind("ab"))
+            self.assertEqual(config, plain)
+            self.assertEqual(len({config, plain}), 1)
+        rules = ["null", "same-origin", yes, re.compile("a")]
+        one = ServerConfig(allowedOrigins=set(rules))
+        self.assertEqual(one, ServerConfig(allowedOrigins=dict.fromkeys(rules).keys()))
+        self.assertEqual(len({one, ServerConfig(allowedOrigins=frozenset(rules))}), 1)
+
     def test_replace(self):
         """
         C{dataclasses.replace} derives one from another, checked like any.
@@ -268,6 +454,16 @@ class FrozenTests(SynchronousTestCase):
         self.assertEqual(defaults(ServerConfig()), SERVER)
         with self.assertRaisesRegex(ValueError, "closeTimeout"):
             replace(config, closeTimeout=0)
+
+    def test_ownCollections(self):
+        """
+        A collection that changes afterwards changes nothing here.
+        """
+        given = {name: [] for name in ("allowedOrigins", "trustedProxies", "protocols")}
+        config = ServerConfig(**given)
+        for values in given.values():
+            values.append("*")
+        self.assertEqual({tuple(getattr(config, name)) for name in given}, {()})
 
     def test_equality(self):
         """

@@ -8,8 +8,10 @@ L{twisted_ws.WebSocketRequest}.
 from dataclasses import replace
 
 from twisted.internet.address import IPv6Address, UNIXAddress
+from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import directlyProvides
 
 from twisted_ws import Cookie, ServerConfig, WebSocketConnection, WebSocketRequest
 from twisted_ws._wire.handshake import readRequest
@@ -46,17 +48,33 @@ class Upgrader:
         self.answers.append(response)
 
 
+class Carrier:
+    """
+    As much of a transport as a request looks at.
+    """
+
+    def __init__(self, peer):
+        self._peer = peer
+
+    def getPeer(self):
+        return self._peer
+
+    def getHost(self):
+        return UNIXAddress("/server")
+
+    def getPeerCertificate(self):
+        return "a certificate"
+
+
 def makeRequest(data, peer=None, isSecure=False, **options):
     """
     @return: a request as an upgrader makes it, with the upgrader.
     """
-    addresses = (peer or UNIXAddress("/client"), UNIXAddress("/server"))
+    carrier = Carrier(peer or UNIXAddress("/client"))
+    if isSecure:
+        directlyProvides(carrier, ISSLTransport)
     return WebSocketRequest(
-        readRequest(split(data)),
-        Upgrader(),
-        ServerConfig(**options),
-        addresses,
-        isSecure,
+        readRequest(split(data)), Upgrader(), ServerConfig(**options), carrier
     )
 
 
@@ -191,13 +209,21 @@ class FieldTests(SynchronousTestCase):
         self.assertFalse(makeRequest(handshake("X-Forwarded-Proto: https")).isSecure)
         self.assertTrue(makeRequest(handshake(), isSecure=True).isSecure)
 
+    def test_peerCertificate(self):
+        """
+        The client's certificate is that of the carrier, if it is TLS.
+        """
+        self.assertIsNone(makeRequest(handshake()).peerCertificate)
+        request = makeRequest(handshake(), isSecure=True)
+        self.assertEqual(request.peerCertificate, "a certificate")
+
     def test_repr(self):
         """
         The representation says what was asked for and what became of it, in a line that
-        is not too long.
+        is not too long, and without the query, where secrets may be.
         """
         request = makeRequest(handshakeFor("/a?token=1"))
-        self.assertEqual(repr(request), "<WebSocketRequest pending '/a?token=1'>")
+        self.assertEqual(repr(request), "<WebSocketRequest pending '/a'>")
         request.reject()
         self.assertIn("rejected", repr(request))
         self.assertLess(len(repr(makeRequest(handshakeFor("/" + "a" * 8000)))), 300)

@@ -4,69 +4,8 @@
 Applications by path and subprotocol: L{twisted_ws.Router}.
 """
 
-from functools import partial
-
-from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
-from zope.interface.verify import verifyObject
-
-from twisted_ws import Router
-from twisted_ws.interfaces import IWebSocketResource
-
-from .handshakes import Echo, ServerTests, handshake
-
-
-class RouterTests(ServerTests):
-    """
-    The base of the tests.
-    """
-
-    def setUp(self):
-        self.router = Router()
-        self.log = []
-
-    def application(self, name):
-        """
-        @return: an application that writes down its name, the chosen subprotocol, and
-            the two halves of the path; and accepts.
-        """
-        return partial(self.answer, name)
-
-    def answer(self, name, request):
-        self.log.append((name, request.protocol, request.prepath, request.postpath))
-        request.accept(Echo())
-
-    def mount(self, *mounts, router=None):
-        """
-        Mount applications that are named like their mount.
-        """
-        for path, protocol in mounts:
-            name = f"{path} {protocol}"
-            (router or self.router).mount(path, protocol, self.application(name))
-
-    def ask(self, target, protocols=""):
-        """
-        Have a request come in.
-
-        @return: what was written down of it; a status for one that was refused.
-        """
-        self.serve(self.router)
-        self.log.clear()
-        fields = [f"Sec-WebSocket-Protocol: {protocols}"] if protocols else []
-        peer = self.connect(handshake(*fields, line=f"GET {target} HTTP/1.1"))
-        status = int(peer.take().split(b" ")[1])
-        if status != 101:
-            self.assertEqual(self.log, [])
-            return status
-        (entry,) = self.log
-        return entry
-
-    def name(self, target, protocols=""):
-        """
-        @return: only the name of the application that was asked, or the status.
-        """
-        answer = self.ask(target, protocols)
-        return answer if isinstance(answer, int) else answer[0]
+from .handshakes import Echo, handshake
+from .routers import RouterTests
 
 
 class PathTests(RouterTests):
@@ -87,9 +26,14 @@ class PathTests(RouterTests):
             ("/a/b", "/a/b *"),
             ("/a/b?/c", "/a/b *"),
             ("/c/", "/c/ *"),
+            ("/c", 404),
+            ("/c/?a=/b", "/c/ *"),
             ("/d", "/d *"),
             ("/d/", "/d/ *"),
             ("/?a", "/ *"),
+            ("/?", "/ *"),
+            ("/a?/*", "/a *"),
+            ("/a%3Fb", 404),
             ("/A", 404),
             ("/a/", 404),
             ("/a/b/", 404),
@@ -138,6 +82,10 @@ class PathTests(RouterTests):
             ("/a/x/y", "/a/* *"),
             ("/a/b/c", "/a/b/c *"),
             ("/a/b/d", "/a/b/* *"),
+            ("/a/b/", "/a/b/* *"),
+            ("/a/b", "/a/* *"),
+            ("/a//", "/a/* *"),
+            ("/a", 404),
             ("/a/b/c/d", "/a/b/* *"),
             ("/b", 404),
             ("/", 404),
@@ -196,6 +144,22 @@ class PathTests(RouterTests):
             entry = self.ask(target, protocols)
             self.assertEqual(entry[2:], (prepath, postpath), target)
 
+    def test_wildcardAtTheRoot(self):
+        """
+        C{"/*"} is for every path, C{"/"} included, and goes before C{"*"}.
+        """
+        self.mount(("/*", "p"), ("*", "*"))
+        self.check([("/", "p", "/* p"), ("/a/b", "p", "/* p"), ("/a", "q", "* *")])
+        self.assertEqual(self.ask("/a/b", "p")[2:], ([], [b"a", b"b"]))
+
+    def test_wildcardsInTheMiddleAreText(self):
+        """
+        A star that is not a whole segment, or is percent-encoded, is a star.
+        """
+        self.mount(("/a*", "*"), ("/%2A", "*"), ("/b/*c", "*"))
+        self.check([("/a*", "/a* *"), ("/ab", 404), ("/*", "/%2A *"), ("/x", 404)])
+        self.check([("/b/*c", "/b/*c *"), ("/b/xc", 404), ("/b/%2ac", "/b/*c *")])
+
     def test_hostilePaths(self):
         """
         No path is too strange to be answered 404.
@@ -203,6 +167,27 @@ class PathTests(RouterTests):
         self.mount(("/a", "*"))
         for target in ("/" * 4000, "/a" * 2000, "/%2f%00%ff%zz", "/" + "%41" * 2000):
             self.assertEqual(self.name(target), 404, target[:20])
+
+    def test_longPaths(self):
+        """
+        A path of eight thousand segments is looked up like any other, and so is a
+        mount of a thousand.
+        """
+        long = "/a" * 8191
+        deep = "/b" * 1000
+        self.mount(("/a/*", "p"), ("*", "q"), (deep, "*"), (deep + "/{x}/*", "*"))
+        limits = {"maxHeaderLine": 1 << 15, "maxHeaderSize": 1 << 16}
+        for target, protocols, expected in [
+            (long, "p", ("/a/* p", "p", [b"a"], [b"a"] * 8190)),
+            (long, "q", ("* q", "q", [], [b"a"] * 8191)),
+            ("/" * 16383, "q", ("* q", "q", [], [b""] * 16383)),
+            (long, "r", 404),
+            ("/" * 16383, "r", 404),
+            (deep, "", (f"{deep} *", None, [b"b"] * 1000, [])),
+            (deep + "/" + long, "r", 404),
+        ]:
+            answer = self.ask(target, protocols, **limits)
+            self.assertEqual(answer, expected, (target[:10], protocols))
 
 
 class ProtocolTests(RouterTests):
@@ -302,266 +287,6 @@ class ProtocolTests(RouterTests):
         self.assertEqual(self.ask("/b", "*, p")[:2], ("/b p", "p"))
 
 
-class MountTests(RouterTests):
-    """
-    Mounting and unmounting.
-    """
-
-    def test_twice(self):
-        """
-        One application for a path and a subprotocol, in any case or encoding.
-        """
-        pairs = [("/a", "p"), ("/a", None), ("/a", "*"), ("*", "*"), ("/a/*", "*")]
-        self.mount(*pairs, ("/caf\xe9", "p"))
-        for path, protocol in [*pairs, ("/a", "P"), ("/caf%C3%A9", "p")]:
-            with self.assertRaisesRegex(ValueError, "there is an application at"):
-                self.router.mount(path, protocol, Echo)
-        self.assertEqual(self.name("/a", "p"), "/a p")
-
-    def test_badPaths(self):
-        """
-        A path begins with a slash, and only its end can be a wildcard.
-        """
-        for path in ("", "a", "a/*", "./a", "http://a/", "**", "*/a"):
-            with self.assertRaisesRegex(ValueError, "a path begins with"):
-                self.router.mount(path, "*", Echo)
-        for path in ("/*/a", "/a/*/b", "/*/*"):
-            with self.assertRaisesRegex(ValueError, "only the end of a path"):
-                self.router.mount(path, "*", Echo)
-        for path in ("a", "/*/a"):
-            self.assertRaises(ValueError, self.router.unmount, path, "*")
-
-    def test_badApplications(self):
-        """
-        What is no application cannot be mounted.
-        """
-        for application in (None, 5, Echo(), object):
-            self.assertRaises(TypeError, self.router.mount, "/a", "*", application)
-        self.assertEqual(self.name("/a"), 404)
-        self.router.mount("/a", "*", Echo)
-
-    def test_unmount(self):
-        """
-        What was mounted can be unmounted, and mounted again.
-        """
-        for path, protocol, target, asked in [
-            ("/a", "p", "/a", "p"),
-            ("/a", None, "/a", ""),
-            ("/a/b", "*", "/a/b", "x"),
-            ("/a/*", "*", "/a/x", ""),
-            ("*", "P", "/x", "p"),
-        ]:
-            self.mount((path, protocol))
-            self.assertEqual(self.name(target, asked), f"{path} {protocol}")
-            self.router.unmount(path, protocol)
-            self.assertEqual(self.name(target, asked), 404)
-            self.mount((path, protocol))
-            self.assertEqual(self.name(target, asked), f"{path} {protocol}")
-            self.router.unmount(path, protocol)
-
-    def test_unmountAnother(self):
-        """
-        What was not mounted cannot be unmounted; nothing else is touched.
-        """
-        self.mount(("/a", "p"))
-        for path, protocol in [
-            ("/a", "q"),
-            ("/a", None),
-            ("/a", "*"),
-            ("/b", "p"),
-            ("/a/b", "p"),
-            ("/a/*", "p"),
-            ("*", "p"),
-            ("/x/y/z", "p"),
-        ]:
-            with self.assertRaisesRegex(ValueError, "there is no application at"):
-                self.router.unmount(path, protocol)
-        self.router.putChild(b"x", Router())
-        self.assertEqual(self.name("/a", "p"), "/a p")
-        self.router.unmount("/a", "P")
-        self.assertEqual(self.name("/a", "p"), 404)
-
-    def test_liveConnections(self):
-        """
-        Unmounting leaves open connections alone.
-        """
-        self.router.mount("/a", "*", Echo)
-        self.serve(self.router)
-        peer = self.connect(handshake(line="GET /a HTTP/1.1"))
-        self.router.unmount("/a", "*")
-        self.server.flush()
-        self.assertIsNone(peer.lost)
-        self.assertEqual(len(self.server.factory.connections), 1)
-
-    def test_refusal(self):
-        """
-        What nothing is mounted for is answered 404, and logged as no failure.
-        """
-        self.serve(self.router)
-        peer = self.connect(handshake())
-        received = peer.take()
-        self.assertTrue(received.startswith(b"HTTP/1.1 404 Not Found\r\n"))
-        self.assertTrue(received.endswith(b"\r\n\r\nnothing is mounted here\n"))
-        self.assertQuiet()
-
-
-class TreeTests(RouterTests):
-    """
-    Routers in routers.
-    """
-
-    def test_interface(self):
-        """
-        A Router is an C{IWebSocketResource}.
-        """
-        self.assertTrue(verifyObject(IWebSocketResource, self.router))
-
-    def test_mountedBelow(self):
-        """
-        A Router at C{"/api/*"} is asked for what is left of the path.
-        """
-        inner = Router()
-        self.mount(("/v1/chat", "p"), ("*", "q"), router=inner)
-        self.router.mount("/api/*", "*", inner)
-        self.assertEqual(
-            self.ask("/api/v1/chat", "p"),
-            ("/v1/chat p", "p", [b"api", b"v1", b"chat"], []),
-        )
-        self.assertEqual(
-            self.ask("/api/x/y", "q"), ("* q", "q", [b"api"], [b"x", b"y"])
-        )
-        self.assertEqual(self.name("/api/v1/chat", "r"), 404)
-        self.assertEqual(self.name("/v1/chat", "p"), 404)
-
-    def test_mountedAt(self):
-        """
-        A Router at C{"/api"} is asked for its C{"/"} there.
-        """
-        inner = Router()
-        self.mount(("/", "*"), ("/x", "*"), router=inner)
-        self.router.mount("/api", "*", inner)
-        self.assertEqual(self.ask("/api"), ("/ *", None, [b"api"], []))
-        self.assertEqual(self.name("/api/x"), 404)
-
-    def test_child(self):
-        """
-        A Router that is put into another is a part of its tree, for all that is below.
-        """
-        inner = Router()
-        self.mount(("/x", "*"), ("/", "*"), router=inner)
-        self.mount(("*", "*"))
-        self.router.putChild(b"api", inner)
-        self.assertEqual(self.ask("/api/x"), ("/x *", None, [b"api", b"x"], []))
-        self.assertEqual(self.name("/api/"), "/ *")
-        self.assertEqual(self.name("/api"), "/ *")
-        self.assertEqual(self.ask("/api/y"), ("* *", None, [], [b"api", b"y"]))
-        self.assertEqual(self.name("/x"), "* *")
-
-    def test_mountThroughAChild(self):
-        """
-        Mounting below a child mounts in it.
-        """
-        inner = Router()
-        self.router.putChild(b"api", inner)
-        self.mount(("/api/x", "*"))
-        self.assertEqual(self.name("/api/x"), "/api/x *")
-        inner.unmount("/x", "*")
-        self.assertEqual(self.name("/api/x"), 404)
-
-    def test_childTwice(self):
-        """
-        A segment has one child.
-        """
-        self.router.putChild(b"a", Router())
-        self.assertRaises(ValueError, self.router.putChild, b"a", Router())
-        self.mount(("/b/c", "*"))
-        self.assertRaises(ValueError, self.router.putChild, b"b", Router())
-
-    def test_childThatIsAnApplication(self):
-        """
-        A child may be an application; it finds the rest of the path in C{postpath}.
-        """
-        self.router.putChild(b"room", self.application("room"))
-        self.assertEqual(self.ask("/room"), ("room", None, [b"room"], []))
-        self.assertEqual(self.ask("/room/1/2"), ("room", None, [b"room"], [b"1", b"2"]))
-        with self.assertRaisesRegex(ValueError, "not a Router"):
-            self.router.mount("/room/1", "*", Echo)
-
-    def test_getChild(self):
-        """
-        A subclass may make children as they are asked for; those that were put go
-        first.
-        """
-        asked = []
-        test = self
-
-        class Rooms(Router):
-            def getChild(self, name, request):
-                asked.append((name, request.resource))
-                return None if name == b"closed" else test.application(name.decode())
-
-        self.router.putChild(b"rooms", Rooms())
-        self.mount(("/rooms/lobby", "*"))
-        self.assertEqual(
-            self.ask("/rooms/blue/1"), ("blue", None, [b"rooms", b"blue"], [b"1"])
-        )
-        self.assertEqual(self.name("/rooms/lobby"), "/rooms/lobby *")
-        self.assertEqual(self.name("/rooms/closed"), 404)
-        self.assertEqual(
-            asked, [(b"blue", "/rooms/blue/1"), (b"closed", "/rooms/closed")]
-        )
-
-    def test_getChildThatFails(self):
-        """
-        A C{getChild} that fails is an application that fails.
-        """
-
-        class Broken(Router):
-            def getChild(self, name, request):
-                raise RuntimeError("on purpose")
-
-        self.router = Broken()
-        self.assertEqual(self.name("/a"), 500)
-        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
-
-    def test_getChildWithDefault(self):
-        """
-        Children are found by their decoded name; there may be none.
-        """
-        inner = Router()
-        self.router.putChild(b"a", inner)
-        self.assertIs(self.router.getChildWithDefault(b"a", None), inner)
-        self.assertIsNone(self.router.getChildWithDefault(b"b", None))
-
-    def test_resourceOfSomeoneElse(self):
-        """
-        An C{IWebSocketResource} that is no Router is a node of the tree: it is walked
-        until the path or its C{isLeaf} ends it.
-        """
-        test = self
-
-        @implementer(IWebSocketResource)
-        class Node:
-            def __init__(self, name, isLeaf, child=None):
-                self.name, self.isLeaf, self.child = name, isLeaf, child
-
-            def getChildWithDefault(self, name, request):
-                return self.child
-
-            def putChild(self, name, child):
-                raise NotImplementedError
-
-            def requestReceived(self, request):
-                test.answer(self.name, request)
-
-        leaf = Node("leaf", True)
-        self.router.putChild(b"tree", Node("tree", False, leaf))
-        self.router.putChild(b"leaf", leaf)
-        self.assertEqual(self.ask("/leaf/a"), ("leaf", None, [b"leaf"], [b"a"]))
-        self.assertEqual(self.ask("/tree"), ("tree", None, [b"tree"], []))
-        self.assertEqual(self.ask("/tree/a/b"), ("leaf", None, [b"tree", b"a"], [b"b"]))
-
-
 class AnswerTests(RouterTests):
     """
     What a mounted application can do.
@@ -606,19 +331,3 @@ class AnswerTests(RouterTests):
         self.serve(self.router, protocols=("a", "b"))
         peer = self.connect(handshake("Sec-WebSocket-Protocol: a, b"))
         self.assertIn(b"\r\nSec-WebSocket-Protocol: b\r\n", peer.take())
-
-
-class IsolationTests(SynchronousTestCase):
-    """
-    Routers share nothing.
-    """
-
-    def test_twoRouters(self):
-        """
-        A mount in one is not in another.
-        """
-        one, other = Router(), Router()
-        one.mount("/a", "*", Echo)
-        other.mount("/a", "*", Echo)
-        one.unmount("/a", "*")
-        other.unmount("/a", "*")

@@ -110,11 +110,27 @@ def walk(resource: Any, request: WebSocketRequest) -> Any:
     return resource
 
 
-def refuseUnknown(request: WebSocketRequest) -> None:
+def refuseUnknown(request: WebSocketRequest, isPathKnown: bool = False) -> None:
     """
-    Refuse a request for a path where there is nothing.
+    Refuse a request that nothing is mounted for.
+
+    @param isPathKnown: whether something is at its path, but not for the subprotocols
+        that it asks for.
     """
-    request.reject(404, body=b"nothing is mounted here\n")
+    if not isPathKnown:
+        why = "nothing is mounted at this path"
+    elif request.requestedProtocols:
+        why = "what is mounted at this path speaks none of the subprotocols asked for"
+    else:
+        why = "what is mounted at this path wants to be asked for a subprotocol"
+    # Not the subprotocols: a page may show a token in one.
+    _log.info(
+        "{path!r} from {peer} refused: {why}",
+        path=request.resource.partition("?")[0][:200],
+        peer=request.peer,
+        why=why,
+    )
+    request.reject(404, body=f"{why}\n".encode("ascii"))
 
 
 def _follow(answer: object, request: WebSocketRequest) -> None:
@@ -124,9 +140,24 @@ def _follow(answer: object, request: WebSocketRequest) -> None:
     if isinstance(answer, Coroutine):
         answer = Deferred.fromCoroutine(answer)
     if isinstance(answer, Deferred):
-        if not answer.called:
-            request.watch(answer, None)
         answer.addErrback(_failed, request)
+        if not _isOver(answer):
+            request.watch(answer, None)
+
+
+def _isOver(deferred: Deferred[Any]) -> bool:
+    """
+    Tell whether there is nothing left to wait for: a Deferred that was called may be
+    waiting for another.
+    """
+    results = []
+
+    def note(result: object) -> object:
+        results.append(result)
+        return result
+
+    deferred.addBoth(note)
+    return bool(results)
 
 
 def _failed(failure: Failure, request: WebSocketRequest) -> None:

@@ -13,7 +13,7 @@ configuration from another::
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Set
 from dataclasses import Field, dataclass, field, fields
 from math import isfinite
 from typing import Any
@@ -42,8 +42,11 @@ def _flag(default: bool, help: str) -> Any:
     return field(default=default, metadata={"kind": "flag", "help": help})
 
 
-def _list(default: str | tuple[str, ...], help: str) -> Any:
-    return field(default=default, metadata={"kind": "list", "help": help})
+def _list(default: tuple[str, ...], help: str, word: str | None = None) -> Any:
+    return field(default=default, metadata={"kind": "list", "help": help, "word": word})
+
+
+_NO_LISTS = (str, bytes, bytearray, memoryview, Mapping)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,8 +139,9 @@ class ServerConfig(ConnectionConfig):
           - a callable that takes the L{WebSocketRequest<twisted_ws.WebSocketRequest>}
             and returns whether its origin may connect.
 
-        A request without an origin is not from a browser's page and may always
-        connect.  A callable application decides for itself.
+        A request without an origin is not from a browser's page and may connect,
+        unless C{Sec-Fetch-Site} says that it is from a page of another origin.  A
+        callable application decides for itself.
     @ivar trustedProxies: whom to believe when it says for whom it asks: addresses,
         networks such as C{"10.0.0.0/8"}, and C{"unix"} for the peers of UNIX sockets.
         The client is then the last of the addresses in X-Forwarded-For that is none
@@ -150,7 +154,7 @@ class ServerConfig(ConnectionConfig):
     """
 
     allowedOrigins: str | Collection[OriginRule] = _list(
-        ("same-origin",), "An origin whose pages may connect, or *."
+        ("same-origin",), "An origin whose pages may connect, or *.", word="*"
     )
     trustedProxies: Collection[str] = _list(
         (), "An address or network of proxies whose X-Forwarded-For is believed."
@@ -168,6 +172,14 @@ class ServerConfig(ConnectionConfig):
         @raise ValueError: when an option has a value that makes no sense; names it.
         """
         ConnectionConfig.__post_init__(self)
+        if isinstance(self.protocols, Set):
+            raise ValueError(f"protocols must have an order, unlike {self.protocols!r}")
+        for name in ("allowedOrigins", "trustedProxies", "protocols"):
+            given = getattr(self, name)
+            if not isinstance(given, str):
+                # A copy, since whoever gave it may go on changing it.
+                own = frozenset(given) if isinstance(given, Set) else tuple(given)
+                object.__setattr__(self, name, own)
         for rule in self.allowedOrigins:
             if not isOriginRule(rule):
                 raise ValueError(f"allowedOrigins cannot have {rule!r}")
@@ -176,6 +188,8 @@ class ServerConfig(ConnectionConfig):
         except ValueError as error:
             raise ValueError(f"trustedProxies: {error}") from None
         for protocol in self.protocols:
+            if not isinstance(protocol, str):
+                raise ValueError(f"protocols cannot have {protocol!r}")
             checkToken(protocol, "an element of protocols")
 
 
@@ -223,11 +237,12 @@ def _check(option: Field[Any], value: object) -> None:
     elif kind == "version":
         right, wanted = value in VERSIONS, f"one of {VERSIONS}"
     elif kind == "list":
-        rules = option.name == "allowedOrigins"
-        right = value == "*" and rules
-        if isinstance(value, Collection) and not isinstance(value, (str, bytes)):
-            right = rules or all(isinstance(each, str) for each in value)
-        wanted = "a collection of strings"
+        word = option.metadata["word"]
+        right = isinstance(value, Collection) and not isinstance(value, _NO_LISTS)
+        wanted = "a collection"
+        if word is not None:
+            right = right or (isinstance(value, str) and value == word)
+            wanted += f", or {word}"
     else:
         raise AssertionError(f"an option of unknown kind {kind}")
     if not right:

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
+from functools import lru_cache
+from inspect import iscoroutinefunction
 from typing import Any
 
 from ._wire.handshake import splitHost
@@ -53,6 +55,7 @@ def parseOrigin(text: str) -> Origin | None:
     return scheme, host, port or _PORTS.get(scheme, 0)
 
 
+@lru_cache(maxsize=1024)
 def _parseRule(rule: str) -> tuple[Origin, bool] | None:
     """
     @return: an origin, and whether it stands for the hosts below its own.
@@ -71,7 +74,9 @@ def isOriginRule(rule: object) -> bool:
         return rule in (SAME_ORIGIN, "null", "*") or _parseRule(rule) is not None
     if isinstance(rule, re.Pattern):
         return isinstance(rule.pattern, str)
-    return callable(rule)
+    # A class, or a coroutine function, returns something whatever it is asked.
+    makes = isinstance(rule, type) or iscoroutinefunction(rule)
+    return callable(rule) and not makes
 
 
 def isAllowed(request: Any, allowed: str | Collection[OriginRule]) -> bool:
@@ -87,25 +92,25 @@ def isAllowed(request: Any, allowed: str | Collection[OriginRule]) -> bool:
     if "*" in rules:
         return True
     # What browsers say of the two (Fetch Metadata); no page can forge it.
-    site = request.headers.get("sec-fetch-site")
+    site = ", ".join(request.headers.getAll("sec-fetch-site"))
     if origin is None:
-        return site in (None, "none", "same-origin")
+        return site in ("", "none", "same-origin")
     parts = parseOrigin(origin)
     if SAME_ORIGIN in rules and _isSame(parts, site, request):
         return True
     return any(_matches(rule, origin, parts, request) for rule in rules)
 
 
-def _isSame(origin: Origin | None, site: str | None, request: Any) -> bool:
+def _isSame(origin: Origin | None, site: str, request: Any) -> bool:
     """
     A page of plain HTTP is another origin than ours over TLS.  The reverse must
     pass: a proxy may have taken the TLS off.
     """
     if origin is None or origin[0] not in _PORTS:
         return False
-    if site is not None:
+    if site:
         # Knows better than Host, which a proxy may have changed.
-        return bool(site == "same-origin")
+        return site == "same-origin"
     scheme, name, port = origin
     authority = splitHost(request.host)
     if authority is None or (request.isSecure and scheme != "https"):
@@ -131,5 +136,6 @@ def _matches(rule: OriginRule, origin: str, parts: Origin | None, request: Any) 
         return False
     (scheme, host, port), below = wanted
     if below:
-        return (scheme, port) == (parts[0], parts[2]) and parts[1].endswith("." + host)
+        label = parts[1].removesuffix("." + host)
+        return (scheme, port) == (parts[0], parts[2]) and label not in ("", parts[1])
     return (scheme, host, port) == parts

@@ -77,6 +77,8 @@ class WebSocketRequest:
         C{getSession}, are sent with the verdict.
     @ivar config: the configuration of the server.
     @ivar protocol: the subprotocol that a router chose, or C{None}.
+    @ivar possibleProtocols: those of C{requestedProtocols} that routers have left to
+        choose from: all, or the one by which a mount was chosen.
     @ivar params: what routers have read out of the path, by name.
     @ivar groups: the groups of the pattern by which a router has found its
         application.
@@ -119,6 +121,7 @@ class WebSocketRequest:
         self.requestedExtensions: tuple[Extension, ...] = offer.extensions
 
         self.protocol: str | None = None
+        self.possibleProtocols = self.requestedProtocols
         self.params: dict[str, Any] = {}
         self.groups: tuple[str | None, ...] = ()
         self.avatar: Any = None
@@ -138,7 +141,10 @@ class WebSocketRequest:
         self._whenOver: list[Deferred[None]] = []
 
     def __repr__(self) -> str:
-        return f"<WebSocketRequest {self.verdict.value} {self.resource[:200]!r}>"
+        # For the log; so without the query, where tokens are, since pages cannot set
+        # header fields.
+        path = self.resource.partition("?")[0]
+        return f"<WebSocketRequest {self.verdict.value} {path[:200]!r}>"
 
     # What was asked for
 

@@ -14,30 +14,23 @@ from urllib.parse import quote_from_bytes
 
 from zope.interface import implementer
 
+from ._wire.headers import checkToken
 from .application import Application, checkApplication, refuseUnknown, run, walk
 from .interfaces import IWebSocketResource
-from .paths import ANY, CONVERTERS, REST, Place, patternSubject, readPlace
+from .paths import ANY, EVERYTHING, REST, Found, Node, Place, readPlace
 from .request import WebSocketRequest
 from .steps import Steps
 
 _ANY_PROTOCOL = object()  # no client can ask for it, as it can for "*"
 
 
-class _Mount(NamedTuple):
-    """
-    @ivar names: of the parameters of its path.
-    """
-
-    application: Application
-    names: tuple[str, ...]
-
-
 class Route(NamedTuple):
     """
     What L{Router.routes} tells of a mount.
 
-    @ivar path: as it can be mounted; a pattern is shown as C{"~pattern"}.
-    @ivar protocol: as it was mounted, in lower case.
+    @ivar path: as it can be mounted; a pattern is shown as C{"~pattern"}, behind the
+        path in whose rest it is searched for.
+    @ivar protocol: as it was mounted.
     """
 
     path: str
@@ -45,10 +38,27 @@ class Route(NamedTuple):
     application: Application
 
 
+class _Mount(NamedTuple):
+    """
+    @ivar prefix: the path, if the application sees what is below it; or C{None}.
+    @ivar names: of the parameters of the path, in order.
+    """
+
+    route: Route
+    prefix: str | None
+    names: tuple[str, ...]
+
+
+_Mounts = dict[object, _Mount]
+"""
+What is mounted in one place, by protocol.
+"""
+
+
 @implementer(IWebSocketResource)
 class Router:
     """
-    A node of a tree of path segments::
+    Finds the application for a request::
 
         router = Router()
         router.mount("/chat", "chat.v1", chat)
@@ -56,34 +66,42 @@ class Router:
         router.mount("/rooms/{id:int}", "*", room)  # has request.params["id"]
         WebSocketFactory(router)
 
-    A Router is an application, so one can be mounted or put into another; it is then
-    asked for what is left of the path.
+    A Router is an application, so one can be mounted in another, or be its child; it
+    is then asked for what is left of the path, or for C{"/"} if nothing is.
 
     Of several mounts that a request matches, the one that says most is taken, segment
-    by segment: text before parameters (C{int}, C{uuid}, C{str}), before patterns in
-    the order of their mounts, before C{"/*"} and C{"{rest:path}"}, before C{"*"}.  One
-    without a mount for the request's subprotocols does not count.
+    by segment: text and children before parameters (C{int}, C{uuid}, C{str}), before
+    patterns in the order of their mounts, before C{"/*"} and C{"{rest:path}"}, before
+    C{"*"}.  A place where nothing is mounted for the request's subprotocols does not
+    count; nor does a child that is a Router and finds nothing.  A Router that is
+    mounted has the last word.
     """
 
     isLeaf = True  # it walks down what is left of the path itself
 
     def __init__(self) -> None:
         self._children: dict[bytes, Any] = {}
-        self._parameters: dict[str, Router] = {}
-        self._patterns: dict[re.Pattern[str], Router] = {}
-        self._wildcards: dict[str, Router] = {}
-        self._mounts: dict[object, _Mount] = {}
+        self._tree = Node()
 
-    # The tree
+    # Children
 
     def putChild(self, name: bytes, child: Any) -> None:
         """
-        Set the L{IWebSocketResource} for a path segment.
+        Have requests whose path begins with this segment answered by a child.
 
-        @raise ValueError: when there is one.
+        @param name: the segment, percent-decoded.
+        @param child: an application.  To a Router, or another L{IWebSocketResource},
+            it is the root for what is left of the path; mounts below the segment go
+            to that Router.
+        @raise ValueError: when there is a child or a mount already.
+        @raise TypeError: when it is no application.
         """
-        if name in self._children:
-            raise ValueError(f"there is a child {name!r}")
+        if not isinstance(name, bytes):
+            raise TypeError(f"a segment is bytes, unlike {name!r}")
+        checkApplication(child)
+        self._checkOutside(child)
+        if name in self._children or name in self._tree.children:
+            raise ValueError(f"there is a child or a mount at {name!r}")
         self._children[name] = child
 
     def getChildWithDefault(self, name: bytes, request: Any) -> Any:
@@ -91,15 +109,23 @@ class Router:
         @return: the child for a path segment, or C{None}.
         """
         child = self._children.get(name)
-        return self.getChild(name, request) if child is None else child
+        if child is None and name not in self._tree.children:
+            child = self.getChild(name, request)
+        return child
 
     def getChild(self, name: bytes, request: Any) -> Any:
         """
-        Make the child for a segment that has none; may be overridden.
+        Make the child for a segment that has neither a child nor a mount; may be
+        overridden.
+
+        @param name: the segment, percent-decoded.
+        @param request: the L{WebSocketRequest}; C{name} is the last of its
+            C{prepath}.
+        @return: an application, see L{putChild}; C{None} for none.
         """
         return None
 
-    # The mounts
+    # Mounts
 
     def mount(
         self,
@@ -114,89 +140,110 @@ class Router:
 
               - C{"/a/b"};
               - C{"/rooms/{name}"} or C{"/rooms/{id:int}"}: a parameter stands for one
-                segment, and is in C{request.params}; kinds are C{str}, C{int} (a
-                number that is not negative) and C{uuid};
-              - C{"/files/{rest:path}"}, or C{"/files/*"}: everything below;
+                segment that is not empty, and is in C{request.params}; kinds are
+                C{str} (UTF-8), C{int} (one to 20 digits) and C{uuid} (in groups of 8,
+                4, 4, 4 and 12);
+              - C{"/files/{rest:path}"}, or C{"/files/*"}: everything below, which
+                C{request.postpath} has in its segments;
               - C{"*"}: every path;
               - a compiled pattern, searched for in the path: anchor it if the whole
                 has to match.  Its groups are in C{request.groups}, those with a name
                 also in C{request.params}.
-        @param protocol: a subprotocol; C{None} for requests that ask for none;
-            C{"*"} for any, asked for or not.
+
+            A segment, here and in a request, is percent-decoded once.  Queries do not
+            count.
+        @param protocol: a subprotocol, in any case; C{None} for requests that ask for
+            none; C{"*"} for any, asked for or not.
         @raise ValueError: when the pair is mounted already, or the path makes no
-            sense.
+            sense, or no client can ask for the subprotocol.
         @raise TypeError: when it is no application, or no path.
         """
         checkApplication(application)
-        place, node = self._nodeFor(path, create=True)
         key = _key(protocol)
-        if key in node._mounts:
+        owner, shown, place = self._locate(path)
+        owner._checkOutside(application)
+        mounts = owner._tree.grow(place.segments).mounts
+        if key in mounts:
             raise ValueError(f"there is an application at {path!r} for {protocol!r}")
-        node._mounts[key] = _Mount(application, place.names)
+        isWide = place.segments[-1:] in ((REST,), (EVERYTHING,))
+        prefix = shown.rpartition("/")[0] if isWide else None
+        mounts[key] = _Mount(Route(shown, protocol, application), prefix, place.names)
 
     def unmount(self, path: str | re.Pattern[str], protocol: str | None) -> None:
         """
-        Undo a C{mount}.
+        Undo a C{mount}.  The names of parameters need not be the same.
 
         @raise ValueError: when nothing is mounted there.
         """
-        _, node = self._nodeFor(path, create=False)
-        if node is None or node._mounts.pop(_key(protocol), None) is None:
+        key = _key(protocol)
+        owner, _, place = self._locate(path)
+        node = owner._tree.find(place.segments)
+        if node is None or node.mounts.pop(key, None) is None:
             raise ValueError(f"there is no application at {path!r} for {protocol!r}")
+        owner._tree.prune(place.segments)
 
-    def _nodeFor(self, path: object, create: bool) -> tuple[Place, Any]:
+    def _locate(self, path: str | re.Pattern[str]) -> tuple[Router, str, Place]:
         """
-        @return: where the path leads, and the node there; C{None} if there is none.
+        Find out whose a mount is: what is below a child is the child's.
+
+        @return: the Router, and the path and the place as seen from there.
         """
-        if isinstance(path, re.Pattern):
-            if not isinstance(path.pattern, str):
-                raise TypeError(f"a pattern is for str, unlike {path!r}")
-            return Place(()), _grow(self._patterns, path, create)
-        if not isinstance(path, str):
-            raise TypeError(f"a path is a string or a pattern, not {path!r}")
-        place = readPlace(path)
-        node: Any = self
-        for segment in place.segments:
-            if isinstance(segment, str):
-                node = _grow(node._parameters, segment, create)
-            else:
-                node = _grow(node._children, segment, create)
-            if node is None:
-                return place, None
-        if place.wildcard:
-            node = _grow(node._wildcards, place.wildcard, create)
-        return place, node
+        segments, names = readPlace(path)
+        shown = path if isinstance(path, str) else f"~{path.pattern}"
+        owner = self
+        while segments and isinstance(segments[0], bytes):
+            child = owner._children.get(segments[0])
+            if child is None:
+                break
+            if not isinstance(child, Router):
+                raise ValueError(f"the child {segments[0]!r} is not a Router")
+            owner, segments = child, segments[1:]
+            shown = "".join(shown[1:].partition("/")[1:])
+        return owner, shown, Place(segments, names)
+
+    def _checkOutside(self, application: Application) -> None:
+        """
+        @raise ValueError: when requests for C{application} could come back here, as
+            often as a client likes.
+        """
+        ahead, seen = [application], set()
+        while ahead:
+            inner = _behindSteps(ahead.pop())
+            if inner is self:
+                raise ValueError("a Router cannot be mounted in itself")
+            if isinstance(inner, Router) and id(inner) not in seen:
+                seen.add(id(inner))
+                ahead += (mount.route.application for mount in inner._tree.all())
+                ahead += inner._children.values()
 
     def routes(self) -> Iterator[Route]:
         """
-        Go over all mounts, those of nested routers included.
+        Go over all mounts and children, and those of the Routers among them.  What
+        C{getChild} makes is not known here.
         """
-        yield from self._routes(())
-
-    def _routes(self, above: _Way) -> Iterator[Route]:
-        for key, mount in self._mounts.items():
-            way = _fill(above, mount.names)
-            inner = mount.application
-            while isinstance(inner, Steps):
-                inner = inner.application
+        for mount in list(self._tree.all()):
+            path, protocol, application = mount.route
+            inner = _behindSteps(application)
+            if mount.prefix is None or not isinstance(inner, Router):
+                yield mount.route
+                continue
+            for route in inner.routes():
+                # Either of the two decides; if both do, it has to be the same.
+                if ANY in (protocol, route.protocol):
+                    spoken = route.protocol if protocol == ANY else protocol
+                elif _key(protocol) == _key(route.protocol):
+                    spoken = protocol
+                else:
+                    continue
+                yield Route(_join(mount.prefix, route.path), spoken, route.application)
+        for name, child in list(self._children.items()):
+            path = "/" + quote_from_bytes(name, "!$&'()+,;=:@")
+            inner = _behindSteps(child)
             if isinstance(inner, Router):
-                wild = way[-1:] == (ANY,)
-                yield from inner._routes(way[:-1] if wild else way)
+                for route in inner.routes():
+                    yield route._replace(path=_join(path, route.path))
             else:
-                protocol: Any = ANY if key is _ANY_PROTOCOL else key
-                yield Route(_render(way), protocol, mount.application)
-        for name, child in self._children.items():
-            step = (quote_from_bytes(name),)
-            if isinstance(child, Router):
-                yield from child._routes(above + step)
-            else:
-                yield Route(_render(above + step), ANY, child)
-        for kind, node in self._parameters.items():
-            yield from node._routes((*above, _Kind(kind)))
-        for pattern, node in self._patterns.items():
-            yield from node._routes((*above, f"~{pattern.pattern}"))
-        for wildcard, node in self._wildcards.items():
-            yield from node._routes((*above, ANY if wildcard == ANY else _Kind(REST)))
+                yield Route(path, ANY, child)
 
     # Requests
 
@@ -204,177 +251,124 @@ class Router:
         """
         Run what is mounted for the request; refuse it with 404 if nothing is.
         """
-        application = self._find(request, [])
+        path = [*request.prepath, *request.postpath]
+        routers, application = self._descend(request)
+        isKnown = False
+        while application is None and routers:
+            router, depth = routers.pop()
+            for found in router._tree.walk(path, depth):
+                isKnown = True
+                chosen = _choose(found.mounts, request)
+                if chosen is not None:
+                    application = _settle(request, path, found, *chosen)
+                    break
         if application is None:
-            refuseUnknown(request)
+            refuseUnknown(request, isKnown)
         else:
             run(application, request)
         return None
 
-    def _find(self, request: WebSocketRequest, values: list[Any]) -> Application | None:
+    def _descend(
+        self, request: WebSocketRequest
+    ) -> tuple[list[tuple[Router, int]], Application | None]:
         """
-        Walk down what is left of the path; where nothing is found, try what says
-        less on the way back.
+        Go down as far as there are children.
 
-        @param values: of the parameters so far.
-        @return: the application, with C{prepath}, C{postpath} and C{params} set for
-            it; or C{None}.
+        @return: the Routers on the way, with the number of segments before each; and
+            the application at its end, if one is there.
         """
-        found: Application | None = None
-        if request.postpath:
-            found = self._findBelow(request, values)
-            if found is None:
-                found = self._findPattern(request, values)
-            rest = self._wildcards.get(REST)
-            if found is None and rest is not None:
-                subject = patternSubject(request.postpath)[1:]
-                found = rest._choose(request, [*values, subject])
-        else:
-            found = self._choose(request, values)
-            root = self._children.get(b"")
-            if found is None and isinstance(root, Router):
-                found = root._choose(request, values)
-        if found is None and ANY in self._wildcards:
-            found = self._wildcards[ANY]._choose(request, values)
-        return found
-
-    def _findBelow(
-        self, request: WebSocketRequest, values: list[Any]
-    ) -> Application | None:
-        """
-        Go one segment down, to the child of that name or to a parameter.
-        """
-        found: Application | None = None
-        name = request.postpath.pop(0)
-        request.prepath.append(name)
-        child = self.getChildWithDefault(name, request)
-        if isinstance(child, Router):
-            found = child._find(request, values)
-        elif child is not None:
-            found = walk(child, request)
-        if found is None and self._parameters:
-            for kind, convert in CONVERTERS.items():
-                node = self._parameters.get(kind)
-                if node is None:
-                    continue
-                try:
-                    value = convert(name)
-                except ValueError:
-                    continue
-                found = node._find(request, [*values, value])
-                if found is not None:
-                    break
-        if found is None:
-            request.postpath.insert(0, request.prepath.pop())
-        return found
-
-    def _findPattern(
-        self, request: WebSocketRequest, values: list[Any]
-    ) -> Application | None:
-        if not self._patterns:
-            return None
-        subject = patternSubject(request.postpath)
-        for pattern, node in self._patterns.items():
-            match = pattern.search(subject)
-            if match is not None:
-                application = node._choose(request, values)
-                if application is not None:
-                    request.groups = match.groups()
-                    request.params.update(match.groupdict())
-                    return application
-        return None
-
-    def _choose(
-        self, request: WebSocketRequest, values: list[Any]
-    ) -> Application | None:
-        """
-        @return: what is mounted here for the first of the client's subprotocols that
-            has a mount, or else for any.
-        """
-        mount: _Mount | None = None
-        for protocol in request.requestedProtocols:
-            mount = self._mounts.get(protocol.lower())
-            if mount is not None:
-                request.protocol = protocol
+        router = self
+        routers = [(router, len(request.prepath))]
+        while request.postpath:
+            name = request.postpath.pop(0)
+            request.prepath.append(name)
+            child = router.getChildWithDefault(name, request)
+            if child is None:
                 break
-        if mount is None and not request.requestedProtocols:
-            mount = self._mounts.get(None)
-        if mount is None:
-            mount = self._mounts.get(_ANY_PROTOCOL)
-            if mount is not None and request.requestedProtocols:
-                # Browsers fail a connection whose subprotocols were asked for in
-                # vain.
-                request.protocol = request.chooseProtocol(
-                    request.config.protocols, request.config.preferClientProtocols
-                )
-                request.protocol = request.protocol or request.requestedProtocols[0]
-        if mount is None:
-            return None
-        if mount.names:
-            own = values[-len(mount.names) :]
-            request.params.update(
-                (name, value)
-                for name, value in zip(mount.names, own, strict=True)
-                if name
-            )
-        return mount.application
+            if not isinstance(child, Router):
+                return routers, walk(child, request)
+            router = child
+            routers.append((router, len(request.prepath)))
+        return routers, None
 
 
-class _Kind(NamedTuple):
-    """
-    A parameter on the way to a mount, whose name only the mount knows.
-    """
-
-    kind: str
-
-
-_Way = tuple[str | _Kind, ...]
-
-
-def _fill(way: _Way, names: tuple[str, ...]) -> _Way:
-    """
-    Give the last parameters on the way their names.
-    """
-    left = list(names)
-    filled: list[str | _Kind] = []
-    for segment in reversed(way):
-        if isinstance(segment, _Kind) and left:
-            name = left.pop()
-            suffix = "" if segment.kind == "str" else f":{segment.kind}"
-            segment = f"{{{name}{suffix}}}" if name else ANY
-        filled.append(segment)
-    return tuple(reversed(filled))
-
-
-def _render(way: _Way) -> str:
-    """
-    @return: the way as the path of a mount.
-    """
-    if way == (ANY,):
-        return ANY
-    texts = [
-        segment if isinstance(segment, str) else f"{{{segment.kind}}}"
-        for segment in way
-    ]
-    return "/" + "/".join(texts)
-
-
-def _grow(nodes: dict[Any, Any], key: object, create: bool) -> Any:
-    """
-    @return: the node for C{key}; C{None} if there is none and none is to be made.
-    """
-    node = nodes.get(key)
-    if node is None and create:
-        node = nodes[key] = Router()
-    if node is not None and not isinstance(node, Router):
-        raise ValueError(f"the child {key!r} is not a Router")
-    return node
-
-
-def _key(protocol: str | None) -> object:
+def _key(protocol: object) -> object:
     """
     Subprotocols are matched whatever their case.
+
+    @raise ValueError: when no client can ask for it.
     """
+    if protocol is None:
+        return None
+    if not isinstance(protocol, str):
+        raise TypeError(f"a protocol is a string or None, not {protocol!r}")
     if protocol == ANY:
         return _ANY_PROTOCOL
-    return None if protocol is None else protocol.lower()
+    checkToken(protocol, "a protocol")
+    return protocol.lower()
+
+
+def _choose(
+    mounts: _Mounts, request: WebSocketRequest
+) -> tuple[_Mount, str | None] | None:
+    """
+    @return: what is mounted for the first of the client's subprotocols that has a
+        mount, or else for any; with the subprotocol.
+    """
+    possible = request.possibleProtocols
+    for protocol in possible:
+        mount = mounts.get(protocol.lower())
+        if mount is not None:
+            return mount, protocol
+    mount = None if possible else mounts.get(None)
+    if mount is None:
+        mount = mounts.get(_ANY_PROTOCOL)
+    if mount is None:
+        return None
+    # Browsers fail a connection whose subprotocols were asked for in vain.
+    wanted = request.chooseProtocol(
+        request.config.protocols, request.config.preferClientProtocols
+    )
+    if possible and wanted not in possible:
+        wanted = possible[0]
+    return mount, wanted
+
+
+def _settle(
+    request: WebSocketRequest,
+    path: list[bytes],
+    found: Found,
+    mount: _Mount,
+    protocol: str | None,
+) -> Application:
+    """
+    Tell the request what was found for it.
+
+    @return: the application.
+    """
+    request.prepath = path[: found.depth]
+    request.postpath = path[found.depth :]
+    if protocol is not None:
+        request.protocol = protocol
+        if mount.route.protocol != ANY:
+            request.possibleProtocols = (protocol,)
+    for name, value in zip(mount.names, found.values, strict=True):
+        if name:
+            request.params[name] = value
+    if found.match is not None:
+        request.groups = found.match.groups()
+        request.params.update(found.match.groupdict())
+    return mount.route.application
+
+
+def _behindSteps(application: Application) -> Application:
+    while isinstance(application, Steps):
+        application = application.application
+    return application
+
+
+def _join(prefix: str, path: str) -> str:
+    """
+    @return: a path as seen from above.
+    """
+    return f"{prefix}/*" if prefix and path == ANY else prefix + path

@@ -11,17 +11,12 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from zope.interface import implementer
 
-from .application import (
-    Application,
-    checkApplication,
-    refuseOrigin,
-    run,
-)
+from .application import Application, checkApplication, refuseOrigin, run
+from .config import ServerConfig
 from .interfaces import IWebSocketResource
-from .origin import OriginRule, isAllowed, isOriginRule
+from .origin import OriginRule, isAllowed
 from .request import Verdict, WebSocketRequest
 
 Step = Callable[[WebSocketRequest], Awaitable[None] | None]
@@ -102,19 +97,14 @@ class AllowOrigins:
     mounted as classes or factories behind it are not asked again.
     """
 
-    _log = Logger()
-
     def __init__(self, rules: str | Collection[OriginRule] | None = None) -> None:
         """
         @param rules: as C{allowedOrigins} of L{ServerConfig<twisted_ws.ServerConfig>};
             by default that of the server.
         @raise ValueError: when there cannot be such a rule.
         """
-        if isinstance(rules, str) and rules != "*":
-            raise ValueError(f"rules is a collection, or *; not {rules!r}")
-        for rule in rules or ():
-            if not isOriginRule(rule):
-                raise ValueError(f"there is no rule {rule!r} for origins")
+        if rules is not None:
+            rules = ServerConfig(allowedOrigins=rules).allowedOrigins
         self._rules = rules
 
     def __call__(self, request: WebSocketRequest) -> None:

@@ -17,9 +17,13 @@ from datetime import datetime, timezone
 from email.utils import format_datetime
 
 _VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")
-_ATTRIBUTE = re.compile(r"[ -:<-~]*")
+_PATH = re.compile(r"/[ -:<-~]*")
+_DOMAIN = re.compile(r"\.?[0-9A-Za-z_\-]+(?:\.[0-9A-Za-z_\-]+)*")
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _SAME_SITE = ("Strict", "Lax", "None")
+# Of more, browsers ignore the cookie or the attribute (RFC 6265bis section 5.6).
+_MOST_OF_COOKIE = 4096
+_MOST_OF_ATTRIBUTE = 1024
 
 
 def parseCookies(values: Iterable[str]) -> dict[str, str]:
@@ -45,10 +49,11 @@ def checkPair(name: str, value: str) -> None:
     """
     @raise ValueError: when no cookie can have this name or this value.
     """
-    if not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(f"no cookie can be named {name!r}")
-    if not _VALUE.fullmatch(value):
-        raise ValueError(f"cookie {name} cannot have the value {value!r}")
+    if not isinstance(value, str) or not _VALUE.fullmatch(value):
+        # The error is logged, the value may be a secret.
+        raise ValueError(f"cookie {name} has a character that a value cannot have")
 
 
 @dataclass(frozen=True)
@@ -60,12 +65,15 @@ class Cookie:
     @ivar value: printable ASCII without space, comma, semicolon, backslash and
         double quote.
     @ivar path: the path it is sent back to, C{None} for that of the request.
-    @ivar domain: C{None} for the host alone.
+    @ivar domain: the host that it is sent back to, and those below; C{None} for that
+        of the request alone.
     @ivar expires: when it ends, as an aware datetime.
-    @ivar maxAge: seconds that it lives; C{0} deletes it.
+    @ivar maxAge: seconds that it lives; C{0}, or less, deletes it.
     @ivar secure: send it back over TLS only.
     @ivar httpOnly: hide it from scripts.
     @ivar sameSite: C{"Strict"}, C{"Lax"}, or C{"None"}, which needs C{secure}.
+    @ivar partitioned: keep one for each site that the page is embedded in, which needs
+        C{secure}.
     """
 
     name: str
@@ -77,23 +85,35 @@ class Cookie:
     secure: bool = False
     httpOnly: bool = False
     sameSite: str | None = None
+    partitioned: bool = False
 
     def __post_init__(self) -> None:
         """
         @raise ValueError: when a browser would not take the cookie as meant.
         """
         checkPair(self.name, self.value)
-        for attribute, text in (("path", self.path), ("domain", self.domain)):
-            if text is not None and not _ATTRIBUTE.fullmatch(text):
+        if len(self.name) + len(self.value) > _MOST_OF_COOKIE:
+            raise ValueError(f"a cookie has at most {_MOST_OF_COOKIE} characters")
+        for attribute, text, grammar in (
+            ("path", self.path, _PATH),
+            ("domain", self.domain, _DOMAIN),
+        ):
+            if text is not None and not (
+                isinstance(text, str)
+                and grammar.fullmatch(text)
+                and len(text) <= _MOST_OF_ATTRIBUTE
+            ):
                 raise ValueError(f"cookie {self.name} cannot have {attribute} {text!r}")
-        if self.expires is not None and getattr(self.expires, "tzinfo", None) is None:
-            raise ValueError(f"cookie {self.name}: expires is a datetime with a zone")
+        if self.expires is not None:
+            self._renderExpires(self.expires)
         if self.maxAge is not None and type(self.maxAge) is not int:
             raise ValueError(f"cookie {self.name}: maxAge is a whole number of seconds")
         if self.sameSite is not None and self.sameSite not in _SAME_SITE:
             raise ValueError(f"cookie {self.name}: sameSite is one of {_SAME_SITE}")
         if self.sameSite == "None" and not self.secure:
             raise ValueError(f"cookie {self.name}: sameSite None needs secure")
+        if self.partitioned and not self.secure:
+            raise ValueError(f"cookie {self.name}: partitioned needs secure")
         self._checkPrefix()
 
     def _checkPrefix(self) -> None:
@@ -104,8 +124,19 @@ class Cookie:
         prefix = self.name.lower()
         if prefix.startswith(("__secure-", "__host-")) and not self.secure:
             raise ValueError(f"cookie {self.name} needs secure")
-        if prefix.startswith("__host-") and (self.path != "/" or self.domain):
+        if prefix.startswith("__host-") and (self.path, self.domain) != ("/", None):
             raise ValueError(f"cookie {self.name} needs the path / and no domain")
+
+    def _renderExpires(self, expires: datetime) -> str:
+        if not isinstance(expires, datetime) or expires.utcoffset() is None:
+            raise ValueError(f"cookie {self.name}: expires is a datetime with a zone")
+        try:
+            utc = expires.astimezone(timezone.utc)
+        except OverflowError:
+            utc = None
+        if utc is None or utc.year < 1601:
+            raise ValueError(f"cookie {self.name} cannot expire {expires!r}")
+        return format_datetime(utc, usegmt=True)
 
     def render(self) -> str:
         """
@@ -117,8 +148,7 @@ class Cookie:
         if self.domain is not None:
             parts.append(f"Domain={self.domain.lower()}")
         if self.expires is not None:
-            utc = self.expires.astimezone(timezone.utc)
-            parts.append(f"Expires={format_datetime(utc, usegmt=True)}")
+            parts.append(f"Expires={self._renderExpires(self.expires)}")
         if self.maxAge is not None:
             parts.append(f"Max-Age={self.maxAge}")
         if self.sameSite is not None:
@@ -127,4 +157,6 @@ class Cookie:
             parts.append("Secure")
         if self.httpOnly:
             parts.append("HttpOnly")
+        if self.partitioned:
+            parts.append("Partitioned")
         return "; ".join(parts)

@@ -23,6 +23,7 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
+from itertools import zip_longest
 from typing import NamedTuple
 
 from .headers import Headers
@@ -33,12 +34,14 @@ What stands for the peers of UNIX sockets, which have no address.
 """
 
 _NODE = re.compile(
-    r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?|([0-9A-Fa-f:.]+)"
+    r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::(?:[0-9]{1,5}|_[0-9A-Za-z._\-]+))?"
+    r"|([0-9A-Fa-f:.]+)"
 )
-
-# One element of a list, its text reversed: quotes need not be balanced in what a
-# client wrote before.
-_LAST = re.compile(r'((?:[^",]|"[^"]*(?:"|\Z))*)(?:,|\Z)')
+_PAIR = re.compile(
+    r"[ \t]*(?:([!#$%&'*+\-.^_`|~0-9A-Za-z]+)="
+    r'(?:"((?:[^"\\]|\\.)*)"|([^";, \t]*)))?[ \t]*(?:;|\Z)'
+)
+_ESCAPED = re.compile(r"\\(.)")
 
 
 class Hop(NamedTuple):
@@ -77,9 +80,7 @@ class Networks:
         """
         given = list(rules)
         self._hasUNIX = UNIX in given
-        self._networks: list[IPv4Network | IPv6Network] = [
-            ip_network(rule) for rule in given if rule != UNIX
-        ]
+        self._networks = [_network(rule) for rule in given if rule != UNIX]
 
     def __contains__(self, address: str) -> bool:
         """
@@ -142,6 +143,21 @@ def _parse(text: str) -> IPv4Address | IPv6Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+def _network(rule: str) -> IPv4Network | IPv6Network:
+    """
+    @return: a network; of IPv4 addresses also where they are dressed up as IPv6.
+    """
+    if not isinstance(rule, str):
+        # Twisted's addresses are text; ip_network takes numbers too.
+        raise ValueError(f"{rule!r} is no address, and no network")
+    network = ip_network(rule)
+    if isinstance(network, IPv6Network) and network.prefixlen >= 96:
+        mapped = network.network_address.ipv4_mapped
+        if mapped is not None:
+            return IPv4Network((mapped, network.prefixlen - 96))
+    return network
+
+
 def _node(text: str) -> str | None:
     """
     @return: the address in C{"192.0.2.1"}, C{"192.0.2.1:80"}, C{"[2001:db8::1]:80"}
@@ -152,15 +168,13 @@ def _node(text: str) -> str | None:
     return None if address is None else str(address)
 
 
-def _fromTheEnd(values: list[str]) -> Iterator[str]:
+def _listed(headers: Headers, name: str) -> list[str]:
     """
-    Go over the elements of a list that is spread over fields, the last first.
+    @return: the elements of a plain list that is spread over fields, the last first.
     """
-    for value in reversed(values):
-        for element in _LAST.finditer(value[::-1]):
-            text = element[1][::-1].strip(" \t")
-            if text:
-                yield text
+    elements = ",".join(headers.getAll(name)).split(",")
+    stripped = [element.strip(" \t") for element in reversed(elements)]
+    return [element for element in stripped if element]
 
 
 def _xForwardedFor(headers: Headers) -> Iterator[Hop]:
@@ -168,18 +182,61 @@ def _xForwardedFor(headers: Headers) -> Iterator[Hop]:
     X-Forwarded-Proto has one scheme for each address, or just the one that the last
     proxy heard.
     """
-    schemes = list(_fromTheEnd(headers.getAll("x-forwarded-proto")))
-    for index, text in enumerate(_fromTheEnd(headers.getAll("x-forwarded-for"))):
-        scheme = schemes[index].lower() if index < len(schemes) else ""
-        yield Hop(_node(text), scheme)
+    schemes = _listed(headers, "x-forwarded-proto")
+    addresses = _listed(headers, "x-forwarded-for")
+    for text, scheme in zip_longest(addresses, schemes, fillvalue=""):
+        yield Hop(_node(text), scheme.lower())
+
+
+def _elements(value: str) -> Iterator[str]:
+    """
+    Go over the elements of a Forwarded field, the last first.
+
+    It is read from its end, so that a quote that a client has left open cannot hide
+    what a proxy wrote behind it.  A quote is escaped, and ends nothing, if it has an
+    odd number of backslashes before it: proxies quote what clients sent as Host.
+    """
+    end = at = len(value)
+    isQuoted = False
+    while at > 0:
+        at -= 1
+        if value[at] == '"':
+            quote = at
+            while isQuoted and at > 0 and value[at - 1] == "\\":
+                at -= 1
+            if (quote - at) % 2 == 0:
+                isQuoted = not isQuoted
+        elif value[at] == "," and not isQuoted:
+            yield value[at + 1 : end]
+            end = at
+    yield value[:end]
 
 
 def _forwarded(headers: Headers) -> Iterator[Hop]:
-    for element in _fromTheEnd(headers.getAll("forwarded")):
-        said: dict[str, str] = {}
-        for pair in element.split(";"):
-            name, _, value = pair.strip(" \t").partition("=")
-            if len(value) > 1 and value[0] == value[-1] == '"':
-                value = value[1:-1]
-            said.setdefault(name.lower(), value)
-        yield Hop(_node(said.get("for", "")), said.get("proto", "").lower())
+    for value in reversed(headers.getAll("forwarded")):
+        for element in _elements(value):
+            text = element.strip(" \t")
+            if text:
+                said = _pairs(text)
+                yield Hop(_node(said.get("for", "")), said.get("proto", "").lower())
+
+
+def _pairs(element: str) -> dict[str, str]:
+    """
+    @return: the values in an element of a Forwarded field, by name in lower case;
+        nothing if it is malformed (RFC 7239 section 4).
+    """
+    said: dict[str, str] = {}
+    at = 0
+    while at < len(element):
+        found = _PAIR.match(element, at)
+        if found is None:
+            return {}
+        at = found.end()
+        name, quoted, plain = found.groups()
+        if name is not None:
+            if name.lower() in said:
+                return {}
+            value = plain if quoted is None else _ESCAPED.sub(r"\1", quoted)
+            said[name.lower()] = value
+    return said

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections import deque
+from collections.abc import Iterable
 from hashlib import sha256
 from importlib.resources import files
 from re import DOTALL, findall
@@ -90,7 +91,13 @@ class Counter(MessageReceiver):
         Begin anew if that is what it says.
         """
         if message == "reset\n":
-            self._number = 0
+            self.reset()
+
+    def reset(self) -> None:
+        """
+        Begin anew.
+        """
+        self._number = 0
 
     def resumeProducing(self) -> None:
         """
@@ -137,6 +144,12 @@ class Member(MessageReceiver):
         self._isPaused = self._hasMissed = False
         self.factory.members.add(self)
         self.transport.registerProducer(self, True)
+        self.greet()
+
+    def greet(self) -> None:
+        """
+        Show a newcomer what there is.
+        """
         self.show(self.factory.drawing)
 
     def messageReceived(self, message: str | bytes) -> None:
@@ -168,16 +181,13 @@ class Member(MessageReceiver):
         self._isPaused = False
         if self._hasMissed:
             self._hasMissed = False
-            self.show(CLEAR + self.factory.drawing)
+            self.show(self.factory.drawingAnew)
 
     def stopProducing(self) -> None:
         """
         Leave.
         """
         self.factory.members.discard(self)
-
-
-CLEAR = "clear;"
 
 
 class Board(Factory):
@@ -188,28 +198,43 @@ class Board(Factory):
 
     @ivar members: the L{Member}s.
     @ivar limit: how many characters of commands it remembers.
+    @ivar clear: the command that empties it.
     """
 
     protocol = Member  # type: ignore[assignment]
     limit = 1 << 18
+    clear = "clear;"
 
     def __init__(self) -> None:
         self.members: set[Member] = set()
         self._commands: deque[str] = deque()
         self._size = 0
 
+    def asMessage(self, commands: Iterable[str]) -> str:
+        """
+        @return: one message for these commands; may be overridden.
+        """
+        return "".join(commands)
+
     @property
     def drawing(self) -> str:
         """
-        The commands that draw the board.
+        The message that draws the board.
         """
-        return "".join(self._commands)
+        return self.asMessage(self._commands)
+
+    @property
+    def drawingAnew(self) -> str:
+        """
+        The message that draws it over whatever was there.
+        """
+        return self.asMessage([self.clear, *self._commands])
 
     def draw(self, commands: str) -> None:
         """
         Remember the commands of one message, and show them to all members.
         """
-        if commands == CLEAR:
+        if commands == self.clear:
             self._commands.clear()
             self._size = 0
         elif commands:
@@ -226,9 +251,11 @@ class Page(Resource):
     One page at C{/}, complete in itself.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, page: str) -> None:
+        """
+        @param page: as HTML.
+        """
         Resource.__init__(self)
-        page = files(__name__).joinpath("page.html").read_text("utf-8")
         self._page = page.encode("utf-8")
         self._policy = contentSecurityPolicy(page)
 
@@ -299,4 +326,5 @@ def makeDemo(clock: IReactorTime | None = None) -> tuple[Router, IResource]:
         # The names by which the demonstrations of other libraries know them.
         router.mount(path, protocol, application)
         router.mount(path, None, application)
-    return router, Page()
+    page = files(__name__).joinpath("page.html").read_text("utf-8")
+    return router, Page(page)
