@@ -329,7 +329,6 @@ class CallableTests(ApplicationTests):
         self.serve(Resource())
         self.assertStatus(self.connect(handshake()), 418)
 
-
     def test_treeOfSomeoneElse(self):
         """
         One that is no leaf is the root of a tree, which is walked down the path; what

@@ -16,7 +16,7 @@ from twisted.internet.interfaces import (
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from twisted_ws.carrier import endSending, isSecure, isTCP
+from twisted_ws.carrier import endSending, isSecure, isTCP, peerCertificate
 
 
 class Transport:
@@ -51,12 +51,20 @@ class TLS(Transport):
     As L{twisted.protocols.tls.TLSMemoryBIOProtocol}.
     """
 
+    certificate = None
+
+    def getPeerCertificate(self):
+        return self.certificate
+
 
 @implementer(IUNIXTransport, ITCPTransport)
 class UNIX(Transport):
     """
     As L{twisted.internet.unix.Server}, which claims to be TCP.
     """
+
+    def getPeerCertificate(self):
+        raise AssertionError("there is none")
 
 
 @implementer(ITransport)
@@ -104,6 +112,16 @@ class CarrierTests(SynchronousTestCase):
         """
         for name, transport, _, expected, _ in self.rows:
             self.assertIs(isSecure(transport), expected, name)
+
+    def test_peerCertificate(self):
+        """
+        Only a peer over TLS has a certificate, if it has shown one.
+        """
+        for name, transport, _, _, _ in self.rows:
+            self.assertIsNone(peerCertificate(transport), name)
+        transport = TLS(V4)
+        transport.certificate = object()
+        self.assertIs(peerCertificate(transport), transport.certificate)
 
     def test_endSending(self):
         """

@@ -61,8 +61,8 @@ class CostTests(SynchronousTestCase):
 
     def test_expressions(self):
         """
-        A hundred thousand characters and more are judged; with an expression that tries the
-        same again and again that would not end.
+        A hundred thousand characters and more are judged; with an expression that tries
+        the same again and again that would not end.
         """
         for unit in self.hostile:
             text = unit * ((1 << 17) // len(unit))

@@ -115,6 +115,10 @@ class FieldTests(SynchronousTestCase):
         self.assertEqual(request.postpath, [b"a b", b"c"])
         self.assertIs(request.verdict, Verdict.PENDING)
         self.assertIsNone(request.protocol)
+        self.assertEqual(request.possibleProtocols, ("chat.V1", "b"))
+        self.assertEqual((request.params, request.groups), ({}, ()))
+        self.assertIsNone(request.avatar)
+        self.assertIs(request.isOriginJudged, False)
         self.assertIsNone(request.httpRequest)
         self.assertEqual(request.config, ServerConfig())
 

@@ -238,19 +238,20 @@ class RefusalTests(RouterTests):
     def test_logged(self):
         """
         There is one line in the log, at level info: who asked for what, and why it was
-        refused.
+        refused.  Neither the query nor the subprotocols are in it: pages show tokens in
+        them, for want of header fields.
         """
         self.mount(("/a", "p"))
         with capturedLogs() as events:
-            self.request("/a", "q, r")
+            self.request("/a", "q, secret")
             self.request("/b?token=secret")
         self.assertEqual([e["log_level"] for e in events], [LogLevel.info] * 2)
         lines = [formatEvent(event) for event in events]
-        for word in ("'/a'", "'q, r'", "192.0.2.1", self.another.decode().strip()):
+        for word in ("'/a'", "192.0.2.1", self.another.decode().strip()):
             self.assertIn(word, lines[0])
-        for word in ("'/b'", "''", self.nothing.decode().strip()):
+        for word in ("'/b'", "192.0.2.1", self.nothing.decode().strip()):
             self.assertIn(word, lines[1])
-        self.assertNotIn("secret", lines[1])
+        self.assertNotIn("secret", "".join(lines))
 
     def test_loggedHostile(self):
         """

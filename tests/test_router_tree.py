@@ -143,6 +143,7 @@ class NestedTests(RouterTests):
         self.router.mount("/api/*", "*", inner)
         for target, protocols, expected in [
             ("/api/a", "zz, q, p", ("/a q", "q")),
+            ("/api/a", "zz, p, q", ("/a p", "p")),
             ("/api/b", "zz, q", ("/b *", "q")),
             ("/api/b", "zz", ("/b *", "zz")),
             ("/api/c", "", ("/c None", None)),

@@ -6,6 +6,8 @@ The public names, used as users do; checked by mypy, never run.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 from twisted.internet.defer import Deferred
@@ -16,6 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from twisted_ws import (
+    AllowOrigins,
     ClientConfig,
     ConnectionClosed,
     Cookie,
@@ -23,13 +26,20 @@ from twisted_ws import (
     MessageReceiver,
     Router,
     ServerConfig,
+    Steps,
     WebSocketClient,
     WebSocketConnection,
     WebSocketFactory,
     WebSocketRequest,
     connect,
 )
-from twisted_ws.interfaces import IControlReceiver, IMessageReceiver
+from twisted_ws.interfaces import (
+    IControlReceiver,
+    IMessageReceiver,
+    IWebSocketResource,
+)
+from twisted_ws.router import Route
+from twisted_ws.steps import Step
 
 
 class Echo(MessageReceiver):
@@ -80,9 +90,55 @@ async def talk(client: WebSocketClient) -> int:
     return ended.code
 
 
+def plainStep(request: WebSocketRequest) -> None:
+    if request.remoteAddress not in request.remoteAddresses or not request.isSecure:
+        request.reject(302, headers={"Location": "https://example.com/"})
+    request.avatar = request.params["name"], request.groups, request.prepath
+
+
+async def slowStep(request: WebSocketRequest) -> None:
+    await Deferred.fromCoroutine(aiming(request))
+
+
+async def aiming(request: WebSocketRequest) -> str:
+    return request.protocol or ""
+
+
+def deferredStep(request: WebSocketRequest) -> Deferred[None]:
+    cookie = Cookie("__Host-a", "b", path="/", secure=True, partitioned=True)
+    request.reject(401, cookies=[cookie])
+    return Deferred()
+
+
+def isStaff(request: WebSocketRequest) -> bool:
+    return request.path == "/staff"
+
+
+class Rooms(Router):
+    def getChild(self, name: bytes, request: WebSocketRequest) -> object:
+        return Echo if name else None
+
+
+given: list[Step] = [plainStep, slowStep, deferredStep, AllowOrigins()]
+given.append(AllowOrigins("*"))
+given.append(AllowOrigins(["https://*.example.com", re.compile("app://.*"), isStaff]))
+
 router = Router()
 router.mount("/", None, Echo)
 router.mount("/decide", "*", decide)
+router.mount("/rooms/{id:int}/*", "chat.v1", Steps(given, Rooms()))
+router.mount(re.compile("^/x"), "*", Factory.forProtocol(Echo))
+router.unmount(re.compile("^/x"), "*")
+router.putChild(b"rooms", Rooms())
+routes: Iterable[Route] = router.routes()
+paths: list[tuple[str, str | None]] = [(each.path, each.protocol) for each in routes]
+resource: IWebSocketResource = router
+steps: IWebSocketResource = Steps(iter(given), router)
+proxied = ServerConfig(
+    trustedProxies={"10.0.0.0/8", "unix"},
+    readForwarded=True,
+    allowedOrigins=["same-origin", re.compile("null"), isStaff],
+)
 factory = WebSocketFactory(router, ServerConfig(keepaliveInterval=30), Clock())
 client = WebSocketClient(Clock(), ClientConfig(webSocketVersion=8))
 endpoint: IStreamClientEndpoint = client.endpoint("ws://example.com/")

@@ -79,6 +79,10 @@ class Networks:
         @raise ValueError: when one is neither.
         """
         given = list(rules)
+        for rule in given:
+            if not isinstance(rule, str):
+                # ip_network takes numbers too.
+                raise ValueError(f"{rule!r} is no address, and no network")
         self._hasUNIX = UNIX in given
         self._networks = [_network(rule) for rule in given if rule != UNIX]
 
@@ -147,9 +151,6 @@ def _network(rule: str) -> IPv4Network | IPv6Network:
     """
     @return: a network; of IPv4 addresses also where they are dressed up as IPv6.
     """
-    if not isinstance(rule, str):
-        # Twisted's addresses are text; ip_network takes numbers too.
-        raise ValueError(f"{rule!r} is no address, and no network")
     network = ip_network(rule)
     if isinstance(network, IPv6Network) and network.prefixlen >= 96:
         mapped = network.network_address.ipv4_mapped
