@@ -281,6 +281,18 @@ class CallableTests(ApplicationTests):
         self.assertEqual(peer.take(), GREETING + HELLO_REPLY)
         self.assertEqual(self.server.factory.pendingRequests, set())
 
+    def test_deferredIsKept(self):
+        """
+        The result of a Deferred is still there for who added to it after.
+        """
+        later, results = Deferred(), []
+        for deferred in (succeed("now"), later):
+            self.serve(lambda request, deferred=deferred: deferred)
+            self.connect(handshake())
+            deferred.addCallback(results.append)
+        later.callback("later")
+        self.assertEqual(results, ["now", "later"])
+
     def test_coroutine(self):
         """
         So does a coroutine function.

@@ -194,18 +194,15 @@ def _elements(value: str) -> Iterator[str]:
     Go over the elements of a Forwarded field, the last first.
 
     It is read from its end, so that a quote that a client has left open cannot hide
-    what a proxy wrote behind it.  A quote is escaped, and ends nothing, if it has an
-    odd number of backslashes before it: proxies quote what clients sent as Host.
+    what a proxy wrote behind it.  Within quotes one behind a backslash ends nothing:
+    proxies quote what clients sent as Host.
     """
     end = at = len(value)
     isQuoted = False
     while at > 0:
         at -= 1
         if value[at] == '"':
-            quote = at
-            while isQuoted and at > 0 and value[at - 1] == "\\":
-                at -= 1
-            if (quote - at) % 2 == 0:
+            if not isQuoted or value[at - 1 : at] != "\\":
                 isQuoted = not isQuoted
         elif value[at] == "," and not isQuoted:
             yield value[at + 1 : end]
