@@ -281,7 +281,7 @@ class TreeTests(SynchronousTestCase):
             root.find(segments).mounts.clear()
             root.prune(segments)
             self.assertEqual(list(root.all()), paths[number + 1 :])
-        self.assertEqual((root.children, root.patterns), ({}, {}))
+        self.assertEqual((root.children, root.kinds, root.patterns), ({}, {}, {}))
 
     def test_all(self):
         """

@@ -180,20 +180,24 @@ class Node:
     """
     A place in a tree.
 
-    @ivar children: the places below, but for those of patterns.
+    @ivar children: the places below it of segments with a text.
+    @ivar kinds: those of segments of any text.
     @ivar patterns: those of patterns.
     @ivar mounts: what is mounted here, by protocol.
     """
 
-    __slots__ = ("children", "mounts", "patterns")
+    __slots__ = ("children", "kinds", "mounts", "patterns")
 
     def __init__(self) -> None:
-        self.children: dict[bytes | Kind, Node] = {}
+        self.children: dict[bytes, Node] = {}
+        self.kinds: dict[Kind, Node] = {}
         self.patterns: dict[re.Pattern[str], Node] = {}
         self.mounts: dict[Any, Any] = {}
 
     def _below(self, segment: Segment) -> dict[Any, Node]:
-        return self.patterns if isinstance(segment, re.Pattern) else self.children
+        if isinstance(segment, bytes):
+            return self.children
+        return self.kinds if isinstance(segment, Kind) else self.patterns
 
     def grow(self, segments: Sequence[Segment]) -> Node:
         """
@@ -223,7 +227,7 @@ class Node:
             way.append(way[-1]._below(segment)[segment])
         for segment in reversed(segments):
             node = way.pop()
-            if node.children or node.patterns or node.mounts:
+            if node.children or node.kinds or node.patterns or node.mounts:
                 return
             del way[-1]._below(segment)[segment]
 
@@ -235,7 +239,8 @@ class Node:
         while ahead:
             node = ahead.pop()
             yield from node.mounts.values()
-            ahead += reversed([*node.children.values(), *node.patterns.values()])
+            below = (node.children, node.kinds, node.patterns)
+            ahead += reversed([each for places in below for each in places.values()])
 
     def walk(self, path: Sequence[bytes], depth: int) -> Iterator[Found]:
         """
@@ -280,14 +285,14 @@ class Node:
         """
         Go over the places below that a segment leads to, that which says most last.
         """
-        for wide in (EVERYTHING, REST):
-            below = self.children.get(wide)
+        for wide in (EVERYTHING, REST) if self.kinds else ():
+            below = self.kinds.get(wide)
             if below is not None:
                 yield below, depth, values, wide
         for pattern in reversed(self.patterns):
             yield self.patterns[pattern], depth, values, pattern
-        for kind in _LEAST_FIRST:
-            below = self.children.get(kind)
+        for kind in _LEAST_FIRST if self.kinds else ():
+            below = self.kinds.get(kind)
             if below is not None:
                 try:
                     value = kind.read(segment)

@@ -148,7 +148,8 @@ class Router:
               - C{"*"}: every path;
               - a compiled pattern, searched for in the path: anchor it if the whole
                 has to match.  Its groups are in C{request.groups}, those with a name
-                also in C{request.params}.
+                also in C{request.params}.  It is searched for in what clients send: one
+                that can backtrack without end lets them stop the server.
 
             A segment, here and in a request, is percent-decoded once.  Queries do not
             count.
@@ -325,13 +326,13 @@ def _choose(
         mount = mounts.get(_ANY_PROTOCOL)
     if mount is None:
         return None
+    if not possible:
+        return mount, None
     # Browsers fail a connection whose subprotocols were asked for in vain.
     wanted = request.chooseProtocol(
         request.config.protocols, request.config.preferClientProtocols
     )
-    if possible and wanted not in possible:
-        wanted = possible[0]
-    return mount, wanted
+    return mount, wanted if wanted in possible else possible[0]
 
 
 def _settle(

@@ -92,6 +92,8 @@ class Networks:
         """
         if not address:
             return self._hasUNIX
+        if not self._networks:
+            return False
         parsed = _parse(address)
         return parsed is not None and any(parsed in each for each in self._networks)
 
@@ -121,8 +123,10 @@ def trace(
     @param readForwarded: read Forwarded in place of X-Forwarded-For.  Never both:
         a proxy hands on the one that it does not write, as the client sent it.
     """
-    first = _parse(peer)
+    first = _parse(peer) if ":" in peer else None
     path = [peer if first is None else str(first)]
+    if path[0] not in trusted:
+        return Origins(path, isSecure)
     hops = _forwarded(headers) if readForwarded else _xForwardedFor(headers)
     for hop in hops:
         if path[-1] not in trusted:
