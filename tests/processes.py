@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from itertools import islice
 from typing import Any
 
 from twisted.internet import reactor
@@ -36,15 +37,16 @@ class Program(ProcessProtocol):
     def __init__(self) -> None:
         self.output = ""
         self.ended: Deferred[int] = Deferred()
-        self._awaited: list[tuple[re.Pattern[str], Deferred[Any]]] = []
+        self._awaited: list[tuple[re.Pattern[str], int, Deferred[Any]]] = []
 
-    def whenSaid(self, pattern: str) -> Deferred[re.Match[str]]:
+    def whenSaid(self, pattern: str, times: int = 1) -> Deferred[re.Match[str]]:
         """
-        @return: a Deferred of the first match of C{pattern} in the output; it fails
-            when the program ends without saying that.
+        @return: a Deferred of a match of C{pattern} in the output, once there are so
+            many: of the last of these.  It fails when the program ends without saying
+            that.
         """
         said: Deferred[Any] = Deferred()
-        self._awaited.append((re.compile(pattern), said))
+        self._awaited.append((re.compile(pattern), times, said))
         self._look()
         return said
 
@@ -67,10 +69,11 @@ class Program(ProcessProtocol):
 
     def _look(self) -> None:
         for each in list(self._awaited):
-            found = each[0].search(self.output)
+            pattern, times, said = each
+            found = next(islice(pattern.finditer(self.output), times - 1, None), None)
             if found:
                 self._awaited.remove(each)
-                each[1].callback(found)
+                said.callback(found)
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
         self.output += data.decode("utf-8", "replace")
@@ -78,7 +81,7 @@ class Program(ProcessProtocol):
 
     def processEnded(self, reason: Failure) -> None:
         awaited, self._awaited = self._awaited, []
-        for pattern, said in awaited:
+        for pattern, _, said in awaited:
             said.errback(AssertionError(f"no {pattern.pattern!r} in {self.output}"))
         reason.trap(ProcessDone, ProcessTerminated)
         if reason.value.signal is not None:
