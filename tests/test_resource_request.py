@@ -153,6 +153,23 @@ class HTTPRequestTests(SiteTests):
             self.assertNotIn("above", headers.getAll("content-length"))
             self.assertNotIn("image/png", headers.getAll("content-type"))
 
+    def test_wrongFields(self):
+        """
+        Where one is set on it that cannot be sent, nothing is accepted, and the client
+        is told that the server is not well.
+        """
+
+        def application(request):
+            request.httpRequest.setHeader("X-Wrong", "a\0b")
+            request.accept(Echo())
+
+        status, headers = self.answer(application)
+        self.assertEqual(status, 503)
+        self.assertNotIn("x-wrong", headers)
+        (failure,) = self.flushLoggedErrors(ValueError)
+        self.assertIn("X-Wrong", failure.getErrorMessage())
+        self.assertEqual(self.factory.connections, set())
+
     def test_noneOnAPort(self):
         """
         On a port of its own there is none, and nothing of it is missed.

@@ -167,7 +167,11 @@ def _failed(failure: Failure, request: WebSocketRequest) -> None:
         return
     _log.failure("the application failed on {request!r}", failure, request=request)
     if request.verdict is Verdict.PENDING:
-        request.reject(500)
+        try:
+            request.reject(500)
+        except ValueError:
+            # What was set on the request of twisted.web cannot be sent.
+            request.giveUp("the application failed")
 
 
 def refuseOrigin(request: WebSocketRequest) -> None:
