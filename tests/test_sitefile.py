@@ -163,7 +163,7 @@ WRONG: list[tuple[str, list[str]]] = [
     ),
     ("web = 'no'\n", ["site.toml:1: web: No such file or directory: HERE/no"]),
     ("web = 'site.toml'\n", ["site.toml:1: web: Not a directory: HERE/site.toml"]),
-    ('web = "\\u0000"\n', ["site.toml:1: web: embedded null"]),
+    ('web = "\\u0000"\n', ["site.toml:1: web must not have a null character"]),
     (
         "[logging]\naccess = 'no/access.log'\nfile = '.'\n",
         [

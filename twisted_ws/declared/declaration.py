@@ -252,7 +252,10 @@ class _Reader:
         return tuple(items)
 
     def _readPath(self, name: str, value: object) -> str:
-        return os.path.normpath(os.path.join(self._base, _checkText(name, value)))
+        path = _checkText(name, value)
+        if "\0" in path:
+            raise ValueError(f"{name} must not have a null character")
+        return os.path.normpath(os.path.join(self._base, path))
 
 
 def _checkText(name: str, value: object) -> str:
