@@ -36,25 +36,36 @@ HANDSHAKE = (
 )
 
 
-def answerTo(handshake: bytes) -> bytes:
+def answerTo(handshake: bytes, *fields: bytes) -> bytes:
     """
+    @param fields: further header lines of the answer.
     @return: a server's answer to a client's opening handshake.
     """
     key = handshake.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0]
     digest = sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
     return (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-        b"Connection: Upgrade\r\nSec-WebSocket-Accept: " + b64encode(digest)
-    ) + b"\r\n\r\n"
+        b"Connection: Upgrade\r\nSec-WebSocket-Accept: "
+    ) + b"\r\n".join([b64encode(digest), *fields, b"", b""])
 
 
 class RawServer(RawPeer):
     """
     Answers the opening handshake, and speaks bytes from then on.  It is its own
     factory.
+
+    @ivar request: that handshake.
     """
 
     opened = False
+    request = b""
+
+    def __init__(self, server: MemoryServer, *fields: bytes) -> None:
+        """
+        @param fields: further header lines of the answer.
+        """
+        RawPeer.__init__(self, server)
+        self._fields = fields
 
     def buildProtocol(self, address: object) -> RawServer:
         return self
@@ -63,7 +74,8 @@ class RawServer(RawPeer):
         RawPeer.dataReceived(self, data)
         if not self.opened and b"\r\n\r\n" in self.received:
             self.opened = True
-            self.transport.write(answerTo(self.take()))
+            self.request = self.take()
+            self.transport.write(answerTo(self.request, *self._fields))
 
 
 class Conversation:
@@ -83,15 +95,29 @@ class Conversation:
     connection: WebSocketConnection
 
     def __init__(
-        self, isServer: bool = True, receiver: Any = None, **options: Any
+        self,
+        isServer: bool = True,
+        receiver: Any = None,
+        *,
+        version: int = 13,
+        fields: tuple[bytes, ...] = (),
+        **options: Any,
     ) -> None:
+        """
+        @param version: of the protocol, 13 or 8.
+        @param fields: further header lines of the peer's half of the handshake.
+        @param options: of the configuration of our end.
+        """
         self.isServer = isServer
         self.receiver = RecordingReceiver() if receiver is None else receiver
         self.peer: Any
         if isServer:
             self.server = MemoryServer(self._accept, ServerConfig(**options))
             self.peer = self.server.connectRaw()
-            self.peer.send(HANDSHAKE)
+            asked = HANDSHAKE[:-2].replace(b"Version: 13", b"Version: %d" % version)
+            self.peer.send(
+                asked + b"".join(b"%s\r\n" % each for each in fields) + b"\r\n"
+            )
             self.peerCarrier, self.carrier = self.server.carriers[0]
             head, _, rest = self.peer.take().partition(b"\r\n\r\n")
             # A receiver that aborts at once takes the answer with it.
@@ -99,9 +125,10 @@ class Conversation:
             self.peer.received = rest
         else:
             self.server = MemoryServer(RecordingReceiver)
-            self.peer = RawServer(self.server)
+            self.peer = RawServer(self.server, *fields)
             self.server.factory = self.peer
-            opened = self.server.connect("/", self.receiver, ClientConfig(**options))
+            config = ClientConfig(webSocketVersion=version, **options)
+            opened = self.server.connect("/", self.receiver, config)
             assert opened.result is self.receiver, opened.result
             self.connection = self.receiver.transport
             self.carrier, self.peerCarrier = self.server.carriers[0]

@@ -337,7 +337,7 @@ VIOLATIONS = [
         (
             "An extension that was not offered",
             switch("Sec-WebSocket-Extensions: permessage-deflate"),
-            "an extension that was not offered",
+            "an extension that was not offered: 'permessage-deflate'",
         ),
         (
             "A 101 of HTTP/1.0",

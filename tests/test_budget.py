@@ -16,7 +16,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_ws import MessageReceiver, ServerConfig, WebSocketConnection
-from twisted_ws._wire.framer import encodeFrame
+from twisted_ws._wire.sender import encodeFrame
 from twisted_ws.testing import MemoryServer, RawPeer
 
 

@@ -153,6 +153,22 @@ class TimeoutTests(SynchronousTestCase):
             self.assertEqual(c.peer.received, b"", role)
             self.assertEqual(c.timers, 0, role)
 
+    def test_saysTheViolation(self):
+        """
+        What a peer does wrong while we close says more of the end than that it then
+        does not leave.
+        """
+        for isServer, role in BOTH:
+            c = Conversation(isServer, closeTimeout=3)
+            c.stopReading()
+            c.connection.close()
+            c.send((0x83, b""))
+            self.assertEqual(c.connection.state, State.DISCARDING, role)
+            c.advance(3)
+            self.assertIn("an unknown opcode: 3", str(c.receiver.reason), role)
+            self.assertNotIn("closeTimeout", str(c.receiver.reason), role)
+            self.assertEqual(c.timers, 0, role)
+
 
 class ViolationTests(SynchronousTestCase):
     """

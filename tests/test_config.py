@@ -31,6 +31,7 @@ COMMON = {
     "maxHeaderLine": 8192,
     "maxHeaderLines": 128,
     "maxHeaderSize": 16384,
+    "extensions": (),
 }
 SERVER = {
     **COMMON,
@@ -125,6 +126,15 @@ WRONG = {
     "maxHeaderLine": [*NO_SIZE, None, 63],
     "maxHeaderLines": [*NO_SIZE, None, 7],
     "maxHeaderSize": [*NO_SIZE, None, 255],
+    "extensions": [
+        *NO_LIST,
+        "permessage-deflate",
+        ["permessage-deflate"],
+        [None],
+        [dict],
+        {},
+        set(),
+    ],
     "allowedOrigins": [
         *NO_LIST,
         "same-origin",

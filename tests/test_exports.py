@@ -9,13 +9,21 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 import twisted_ws
-from twisted_ws import authentication, credentials, errors, interfaces, testing
+from twisted_ws import (
+    authentication,
+    credentials,
+    errors,
+    extensions,
+    interfaces,
+    testing,
+)
 
 NAMES = """
     AllowOrigins ClientConfig Close CloseCode ClosedAbruptly ClosedCleanly
     ConnectionClosed
     ConnectionNotOpen Cookie Frame Inbox InvalidUpgrade LimitConnections MessageReceiver
-    Opcode ProtocolViolation Router ServerCertificates ServerConfig Steps TLSPolicy
+    Opcode PerMessageDeflate ProtocolViolation Router ServerCertificates ServerConfig
+    Steps TLSPolicy
     UpgradeRejected WebSocketClient
     WebSocketConnection WebSocketError WebSocketFactory WebSocketProtocol
     WebSocketRequest WebSocketResource connect
@@ -28,7 +36,8 @@ ERRORS = """
 """.split()
 
 INTERFACES = """
-    ICarrier IControlReceiver IFrameReceiver IMessageReceiver IUpgrader
+    ICarrier IControlReceiver IExtension IExtensionFactory IFrameReceiver
+    IMessageReceiver IUpgrader
     IWebSocketResource IWebSocketTransport
 """.split()
 
@@ -41,6 +50,8 @@ CREDENTIALS = """
     BearerToken CertificateCredentials CookieCredentials IBearerToken IClientCertificate
     ISessionCookie TokenChecker UsernamePassword hashToken
 """.split()
+
+EXTENSIONS = "Extension PerMessageDeflate RSV1 RSV2 RSV3".split()
 
 TESTING = "MemoryCarrier MemoryServer RawPeer RecordingReceiver carrierPair".split()
 
@@ -83,6 +94,12 @@ class ExportTests(SynchronousTestCase):
             self.assertTrue(getattr(authentication, name).__doc__, name)
         for name in CREDENTIALS:
             self.assertTrue(getattr(credentials, name).__doc__, name)
+
+    def test_extensions(self) -> None:
+        """
+        What has to do with extensions has these names.
+        """
+        self.assertEqual(sorted(extensions.__all__), sorted(EXTENSIONS))
 
     def test_testing(self) -> None:
         """

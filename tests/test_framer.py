@@ -234,6 +234,14 @@ class ReceivingTests(SynchronousTestCase):
             framer.dataReceived(bytes([octet]))
         self.assertEqual(framer.calls, [("message", "abc")])
 
+    def test_noOtherControlFrames(self):
+        """
+        What is no control frame cannot be taken for one.
+        """
+        for opcode in (0, 1, 2, 3, 7, 11, 15):
+            framer = RecordingFramer()
+            self.assertRaises(AssertionError, framer._controlReceived, opcode, b"")
+
 
 class FrameLevelTests(SynchronousTestCase):
     """

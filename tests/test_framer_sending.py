@@ -12,8 +12,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_ws._wire.errors import IllegalFrame
-from twisted_ws._wire.framer import encodeFrame
 from twisted_ws._wire.frames import Frame
+from twisted_ws._wire.sender import encodeFrame
 from twisted_ws._wire.state import State
 
 from .test_frames import ILLEGAL, LEGAL

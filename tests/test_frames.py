@@ -162,7 +162,7 @@ class FrameTests(SynchronousTestCase):
         """
         A frame is whole, empty and without reserved bits unless it is told.
         """
-        self.assertEqual(Frame(Opcode.PING), (9, b"", True, 0))
+        self.assertEqual(Frame(Opcode.PING), (9, b"", True, 0, None))
 
     def test_opcodes(self) -> None:
         """
@@ -187,12 +187,25 @@ class CheckStartTests(SynchronousTestCase):
             taken = set()
             for first in range(256):
                 try:
-                    checkStart(first, 5, inMessage)
+                    checkStart(first, 5, inMessage, 0)
                 except ProtocolViolation as violation:
                     self.assertEqual(violation.code, 1002, hex(first))
                 else:
                     taken.add(first)
             self.assertEqual(taken, allowed, inMessage)
+
+    def test_claimedBits(self) -> None:
+        """
+        A data frame may have the reserved bits that are claimed, and no others; a
+        control frame may have none (RFC 6455 section 5.2).
+        """
+        for claimed in range(0, 0x80, 0x10):
+            for bits in range(0, 0x80, 0x10):
+                for first, inMessage in ((0x81, False), (0x02, False), (0x00, True)):
+                    error = errorOf(checkStart, first | bits, 5, inMessage, claimed)
+                    self.assertEqual(error is None, bits & ~claimed == 0, hex(bits))
+                error = errorOf(checkStart, 0x89 | bits, 5, False, claimed)
+                self.assertEqual(error is None, bits == 0)
 
     def test_controlLength(self) -> None:
         """
@@ -201,9 +214,9 @@ class CheckStartTests(SynchronousTestCase):
         """
         for first in (0x88, 0x89, 0x8A):
             for inMessage in (False, True):
-                checkStart(first, 125, inMessage)
+                checkStart(first, 125, inMessage, 0)
                 for length in (126, 127):
-                    error = errorOf(checkStart, first, length, inMessage)
+                    error = errorOf(checkStart, first, length, inMessage, 0)
                     self.assertIsInstance(error, ProtocolViolation, hex(first))
 
     def test_says(self) -> None:
@@ -221,7 +234,7 @@ class CheckStartTests(SynchronousTestCase):
         )
         for first, length, inMessage, said in rows:
             with self.assertRaises(ProtocolViolation) as caught:
-                checkStart(first, length, inMessage)
+                checkStart(first, length, inMessage, 0)
             self.assertEqual(str(caught.exception), said)
 
 

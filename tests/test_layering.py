@@ -19,15 +19,15 @@ PACKAGE = Path(twisted_ws.__file__).parent
 
 # Each may import only what stands to its left.
 ORDER = """
-    _wire errors ending origin config interfaces carrier outgoing pings keepalive
-    connection receiver request application steps limits credentials schemes
+    _wire errors ending origin interfaces config extensions carrier outgoing pings
+    keepalive connection receiver request application steps limits credentials schemes
     authentication paths router head protocol _channel resource url _context tls
     certificates attempt client service demo declared tap testing __init__
 """.split()
 
 WIRE_ORDER = """
-    errors closing state life frames masks framer headers cookies forwarded handshake
-    opening
+    errors closing state life frames masks chain sender framer headers cookies
+    forwarded handshake opening
     __init__
 """.split()
 

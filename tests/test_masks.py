@@ -12,8 +12,8 @@ import warnings
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_ws._wire.framer import encodeFrame
 from twisted_ws._wire.masks import MaskKeys, xorMask
+from twisted_ws._wire.sender import encodeFrame
 
 from .wire import KEY, TEXT, naiveMask, readFrames
 

@@ -256,7 +256,7 @@ class CheckTests(SynchronousTestCase):
         (
             "an extension",
             ("Sec-WebSocket-Extensions: ", "Sec-WebSocket-Extensions: x"),
-            "an extension that was not offered",
+            "an extension that was not offered: 'x'",
         ),
     ]
 
@@ -275,8 +275,8 @@ class CheckTests(SynchronousTestCase):
         A valid response says which subprotocol was chosen, if one was.
         """
         for name, instead, protocol in self.valid:
-            chosen = self.opening.check(self.response(instead))
-            self.assertEqual(chosen, protocol, name)
+            agreement = self.opening.check(self.response(instead))
+            self.assertEqual(agreement, (protocol, ()), name)
 
     def test_invalid(self):
         """

@@ -14,7 +14,7 @@ from typing import Any
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_ws import MessageReceiver, Router, ServerConfig
+from twisted_ws import MessageReceiver, PerMessageDeflate, Router, ServerConfig
 from twisted_ws.declared.declaration import Declaration, Listener, Logging, Mount
 from twisted_ws.tap import Options
 
@@ -105,6 +105,10 @@ class TunableTests(TapTests):
             "maxHeaderLine": (["--max-header-line", "100"], 100),
             "maxHeaderLines": (["--max-header-lines", "9"], 9),
             "maxHeaderSize": (["--max-header-size", "1000"], 1000),
+            "extensions": (
+                ["--extension", "permessage-deflate:lowMemory"],
+                (PerMessageDeflate.lowMemory(),),
+            ),
             "allowedOrigins": (
                 ["--allowed-origin", "https://a.example", "--allowed-origin", "null"],
                 ("https://a.example", "null"),

@@ -15,7 +15,7 @@ from io import StringIO
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.test_tap import HERE, TapTests, declared, parse
-from twisted_ws import ServerConfig
+from twisted_ws import PerMessageDeflate, ServerConfig
 from twisted_ws.declared.declaration import Declaration, Listener, Logging, Mount
 from twisted_ws.declared.flags import FLAGS
 from twisted_ws.tap import Options
@@ -183,6 +183,7 @@ class CheckTests(TapTests):
             *["--close-timeout", "5", "--keepalive-interval", "7"],
             *["--allowed-origin", "*", "--max-received-message-size", "none"],
             *["--log-file", "/own.log", "-m", f"/a={HERE}.Receiver"],
+            *["--extension", "permessage-deflate:best"],
         )
         self.assertEqual(
             lines,
@@ -198,10 +199,23 @@ class CheckTests(TapTests):
                 '  server.maxReceivedMessageSize = "none"',
                 "  server.keepalive = false",
                 "  server.keepaliveInterval = 7.0",
+                '  server.extensions = ["permessage-deflate"]',
                 '  server.allowedOrigins = ["*"]',
                 '  logging.file = "/own.log"',
             ],
         )
+
+    def test_extensions(self) -> None:
+        """
+        Extensions are named one by one; what is none is told.
+        """
+        (factory,) = declared("--extension", "permessage-deflate").server.extensions
+        self.assertEqual(factory, PerMessageDeflate())
+        for name, said in (
+            ("permessage-inflate", "cannot import permessage-inflate"),
+            ("permessage-deflate:x", "permessage-deflate has the presets"),
+        ):
+            self.assertIn(said, self.complaint("--extension", name))
 
     def test_wrong(self) -> None:
         """

@@ -10,8 +10,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import cycle
+from operator import xor
 from typing import Any, NamedTuple
 
+from twisted_ws._wire.chain import Chain
 from twisted_ws._wire.errors import ProtocolViolation
 from twisted_ws._wire.framer import Framer
 from twisted_ws._wire.state import State
@@ -38,7 +41,7 @@ def naiveMask(payload: bytes, key: bytes) -> bytes:
     """
     RFC 6455 section 5.3, letter for letter.
     """
-    return bytes(octet ^ key[at % 4] for at, octet in enumerate(payload))
+    return bytes(map(xor, payload, cycle(key)))
 
 
 def rawFrame(
@@ -142,9 +145,10 @@ class RecordingFramer(Framer):
         self,
         isServer: bool = True,
         react: Callable[[Any], object] | None = None,
+        chain: Chain | None = None,
         **settings: Any,
     ) -> None:
-        Framer.__init__(self, isServer, WireSettings(**settings))
+        Framer.__init__(self, isServer, WireSettings(**settings), chain)
         self.isServer = isServer
         self.react = react
         self.calls: list[tuple[Any, ...]] = []

@@ -22,6 +22,7 @@ from .errors import (
     UpgradeRejected,
     WebSocketError,
 )
+from .extensions import PerMessageDeflate
 from .limits import LimitConnections
 from .protocol import WebSocketFactory, WebSocketProtocol
 from .receiver import Inbox, MessageReceiver
@@ -49,6 +50,7 @@ __all__ = [
     "LimitConnections",
     "MessageReceiver",
     "Opcode",
+    "PerMessageDeflate",
     "ProtocolViolation",
     "Router",
     "ServerCertificates",

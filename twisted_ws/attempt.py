@@ -27,7 +27,9 @@ from ._wire.opening import Body, Opening, Response, readResponse
 from .config import ClientConfig
 from .connection import WebSocketConnection
 from .errors import ClosedAbruptly
+from .extensions.negotiation import confirm
 from .head import HeadReceiver
+from .interfaces import IExtension
 
 _MAX_INTERIM = 10
 """
@@ -107,7 +109,9 @@ class WebSocketClientProtocol(HeadReceiver):
         """
         if response.status == 101:
             self.setRawMode()
-            self._upgraded(self._opening.check(response))
+            agreement = self._opening.check(response)
+            extensions = confirm(agreement.extensions, self._config.extensions)
+            self._upgraded(agreement.protocol, extensions)
         elif response.status < 200:
             self._interim += 1
             if self._interim > _MAX_INTERIM:
@@ -128,7 +132,9 @@ class WebSocketClientProtocol(HeadReceiver):
         elif self._body is not None and self._body.dataReceived(data):
             self._rejected()
 
-    def _upgraded(self, protocol: str | None) -> None:
+    def _upgraded(
+        self, protocol: str | None, extensions: tuple[IExtension, ...]
+    ) -> None:
         try:
             receiver = self._makeReceiver(self.transport.getPeer())
             if receiver is None:
@@ -136,7 +142,9 @@ class WebSocketClientProtocol(HeadReceiver):
         except Exception as error:
             self._fail(error)
             return
-        connection = WebSocketConnection(self._config, self._clock, protocol)
+        connection = WebSocketConnection(
+            self._config, self._clock, protocol, extensions=extensions
+        )
         self.handOver(connection)
         connection.connect(self.transport, receiver)
         self._fire(receiver)

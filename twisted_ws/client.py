@@ -46,6 +46,7 @@ from ._wire.opening import Opening
 from .application import receiverFactory
 from .attempt import Attempt, WebSocketClientProtocol
 from .config import ClientConfig
+from .extensions.negotiation import offersOf
 from .receiver import Inbox
 from .tls import TLSPolicy, insist
 from .url import Address, parseURL
@@ -169,6 +170,7 @@ class WebSocketClient:
             target=address.target,
             version=self.config.webSocketVersion,
             protocols=tuple(protocols),
+            extensions=offersOf(self.config.extensions),
             origin=origin,
             headers=headers,
         )

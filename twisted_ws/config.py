@@ -13,7 +13,7 @@ configuration from another::
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import Field, dataclass, field, fields
 from math import isfinite
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 from ._wire.forwarded import Networks
 from ._wire.handshake import VERSIONS
 from ._wire.headers import checkToken
+from .interfaces import IExtensionFactory
 from .origin import OriginRule, isOriginRule
 
 
@@ -40,6 +41,10 @@ def _duration(default: float, help: str) -> Any:
 
 def _flag(default: bool, help: str) -> Any:
     return field(default=default, metadata={"kind": "flag", "help": help})
+
+
+def _extensions(help: str) -> Any:
+    return field(default=(), metadata={"kind": "extensions", "help": help})
 
 
 def _list(default: tuple[str, ...], help: str, word: str | None = None) -> Any:
@@ -84,6 +89,11 @@ class ConnectionConfig:
     @ivar maxHeaderLine: bytes of one line of the handshake.
     @ivar maxHeaderLines: header lines of the handshake.
     @ivar maxHeaderSize: bytes of all lines of the handshake.
+    @ivar extensions: the extensions that are spoken, each an L{IExtensionFactory
+        <twisted_ws.interfaces.IExtensionFactory>} such as L{PerMessageDeflate
+        <twisted_ws.PerMessageDeflate>}, the most wanted first; it is also the first to
+        change what is sent.  They are used on connections whose other side speaks them
+        too.
     """
 
     maxReceivedFrameSize: int | None = _limit(
@@ -113,6 +123,9 @@ class ConnectionConfig:
     maxHeaderLine: int = _size(8192, "Bytes of one line of the handshake.", 64)
     maxHeaderLines: int = _size(128, "Header lines of the handshake.", 8)
     maxHeaderSize: int = _size(16384, "Bytes of all lines of the handshake.", 256)
+    extensions: Sequence[IExtensionFactory] = _extensions(
+        "An extension that is spoken: permessage-deflate, or the dotted name of one."
+    )
 
     def __post_init__(self) -> None:
         """
@@ -120,6 +133,15 @@ class ConnectionConfig:
         """
         for option in fields(self):
             _check(option, getattr(self, option.name))
+        object.__setattr__(self, "extensions", tuple(self.extensions))
+        names = set()
+        for factory in self.extensions:
+            if not IExtensionFactory.providedBy(factory):
+                raise ValueError(f"extensions cannot have {factory!r}")
+            checkToken(factory.name, "the name of one of extensions")
+            if factory.name in names:
+                raise ValueError(f"extensions has {factory.name} twice")
+            names.add(factory.name)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -236,6 +258,9 @@ def _check(option: Field[Any], value: object) -> None:
         wanted = "a number of seconds over 0"
     elif kind == "version":
         right, wanted = value in VERSIONS, f"one of {VERSIONS}"
+    elif kind == "extensions":
+        right = isinstance(value, Sequence) and not isinstance(value, _NO_LISTS)
+        wanted = "a list of extensions, the most wanted first"
     elif kind == "list":
         word = option.metadata["word"]
         right = isinstance(value, Collection) and not isinstance(value, _NO_LISTS)

@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ._wire.chain import Chain
 from ._wire.errors import ConnectionNotOpen, ProtocolViolation
 from ._wire.framer import Framer
 from ._wire.frames import Frame, Opcode
@@ -28,7 +29,7 @@ from .carrier import endSending, isTCP
 from .config import ConnectionConfig
 from .ending import explain
 from .errors import ConnectionClosed
-from .interfaces import IWebSocketTransport
+from .interfaces import IExtension, IWebSocketTransport
 from .keepalive import Keepalive
 from .outgoing import OutgoingMessage, SendGate
 from .pings import Pings
@@ -51,6 +52,8 @@ class WebSocketConnection(Framer):
 
     @ivar request: the L{WebSocketRequest}, or C{None} on clients.
     @ivar protocol: the subprotocol in use, or C{None}.
+    @ivar extensions: the L{IExtension<twisted_ws.interfaces.IExtension>}s in use, in
+        the order in which they change what is sent.
     @ivar config: the configuration in force.
     @ivar receiver: gets the messages.
     @ivar state: a L{State<twisted_ws._wire.state.State>}; C{0} is open.
@@ -65,12 +68,15 @@ class WebSocketConnection(Framer):
         clock: IReactorTime,
         protocol: str | None = None,
         request: WebSocketRequest | None = None,
+        extensions: tuple[IExtension, ...] = (),
     ) -> None:
         self._isServer = request is not None
-        Framer.__init__(self, self._isServer, config)
+        chain = Chain(extensions) if extensions else None
+        Framer.__init__(self, self._isServer, config, chain)
         self.config = config
         self.request = request
         self.protocol = protocol
+        self.extensions = extensions
         self.receiver: Any = None
         self._clock = clock
         self._carrier: Any = None
@@ -120,6 +126,11 @@ class WebSocketConnection(Framer):
 
     def _attach(self, receiver: Any) -> None:
         self.receiver = receiver
+        try:
+            for extension in self.extensions:
+                extension.connectionMade(self._clock)
+        except Exception:
+            self._extensionFailed()
         try:
             # Not by interface: what stands in for a receiver, as ClientService's
             # proxy does, hands on its methods but not what it provides.
@@ -181,7 +192,9 @@ class WebSocketConnection(Framer):
 
     # Sending
 
-    def beginMessage(self, opcode: int | None = None) -> OutgoingMessage:
+    def beginMessage(
+        self, opcode: int | None = None, compress: bool | None = None
+    ) -> OutgoingMessage:
         """
         See L{IWebSocketTransport.beginMessage}.
 
@@ -189,7 +202,7 @@ class WebSocketConnection(Framer):
         """
         if self.state != State.OPEN or self._sequence.opcode:
             self._refuseMessage()
-        return OutgoingMessage(self.sendFrame, self._gate, opcode)
+        return OutgoingMessage(self.sendFrame, self._gate, opcode, compress)
 
     def ping(self, payload: bytes | None = None) -> Deferred[float]:
         """
@@ -289,8 +302,7 @@ class WebSocketConnection(Framer):
 
     def _sendOwedPong(self, ignored: None) -> None:
         payload, self._owedPong = self._owedPong, None
-        if payload is not None:
-            Framer._pinged(self, payload)
+        Framer._pinged(self, payload or b"")
 
     def _ponged(self, payload: bytes) -> None:
         self._pings.answered(payload)
@@ -395,8 +407,8 @@ class WebSocketConnection(Framer):
         if not self._detail:
             waited = f"closeTimeout ({self.config.closeTimeout:g} s)"
             self._detail = f"the peer did not finish within {waited}"
-        if self._happened(Event.TIMEOUT) is Action.ABORT:
-            self._abortCarrier()
+        self._happened(Event.TIMEOUT)
+        self._abortCarrier()
 
     def _unregisterGate(self) -> None:
         """
@@ -439,6 +451,11 @@ class WebSocketConnection(Framer):
         self._cause = self._cause or error
         Framer._receiverFailed(self)
 
+    def _extensionFailed(self) -> None:
+        self._log.failure("{connection!r}: an extension failed", connection=self)
+        self._cause = self._cause or sys.exc_info()[1]
+        Framer._extensionFailed(self)
+
     def connectionLost(self, reason: Failure) -> None:
         """
         The carrier is gone.  For upgraders.
@@ -453,7 +470,8 @@ class WebSocketConnection(Framer):
             self._keepalive = None
         self._write = self._deliver = _ignore
         self._buffer = b""
-        self._sink = None
+        self._sink = self._wire = None
+        self._endExtensions()
         self._ended = ended = explain(self, self._detail, self._cause, reason)
         self._gate.end(ended)
         self._pings.end(ended)
@@ -468,3 +486,12 @@ class WebSocketConnection(Framer):
         while self._waiting:
             self._waiting.pop(0).callback(ended)
         self.receiver = self._pingReceived = self._pongReceived = None
+
+    def _endExtensions(self) -> None:
+        for extension in self.extensions:
+            try:
+                extension.connectionLost()
+            except Exception:
+                self._log.failure(
+                    "{extension} failed in connectionLost", extension=extension.name
+                )

@@ -6,12 +6,13 @@ What you may implement, and what you are given.
 
 You implement L{IMessageReceiver} (most simply as a subclass of
 L{twisted_ws.MessageReceiver}), and L{IFrameReceiver} or L{IControlReceiver} for
-what lies below messages.  You are given an L{IWebSocketTransport}.
+what lies below messages.  You are given an L{IWebSocketTransport}.  To change what goes
+over the wire, implement L{IExtensionFactory} and L{IExtension}.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -103,13 +104,18 @@ class IWebSocketTransport(Interface):
 
     request = Attribute("The L{WebSocketRequest}; C{None} on clients.")
     protocol = Attribute("The subprotocol in use, or C{None}.")
+    extensions = Attribute("The L{IExtension}s in use, a tuple.")
     config = Attribute("The configuration in force.")
     state = Attribute("An L{int}: C{OPEN}, C{CLOSING}, C{DISCARDING} or C{CLOSED}.")
 
-    def sendMessage(message: str | bytes) -> None:
+    def sendMessage(message: str | bytes, compress: bool | None = None) -> None:
         """
         Send C{str} as text, C{bytes} as binary.
 
+        @param compress: C{False} to keep extensions from compressing it: for secrets
+            beside what others have written (RFC 7692 section 8), and for what is
+            compressed already.  C{True} to compress it however short it is; C{None}
+            as they are configured.  Of no effect where nothing compresses.
         @raise ConnectionNotOpen: when the connection is closing or closed.
         @raise IllegalFrame: while a message is being sent piece by piece.
         """
@@ -122,12 +128,15 @@ class IWebSocketTransport(Interface):
         @raise IllegalFrame: when RFC 6455 forbids it.
         """
 
-    def beginMessage(opcode: int | None = None) -> OutgoingMessage:
+    def beginMessage(
+        opcode: int | None = None, compress: bool | None = None
+    ) -> OutgoingMessage:
         """
         Begin a message whose pieces are sent as they are written.
 
         @param opcode: C{Opcode.TEXT} or C{Opcode.BINARY}; if C{None}, the type of
             the first piece decides.
+        @param compress: as of C{sendMessage}.
         """
 
     def ping(payload: bytes | None = None) -> Deferred[float]:
@@ -293,4 +302,99 @@ class ICarrier(ITransport):
     def resumeProducing() -> None:
         """
         See L{twisted.internet.interfaces.IPushProducer.resumeProducing}.
+        """
+
+
+Parameters = Mapping[str, "str | None"]
+"""
+The parameters of an extension (RFC 6455 section 9.1) by name: C{None} for one without
+a value; a value is a token, without quotes.
+"""
+
+
+class IExtensionFactory(Interface):
+    """
+    Negotiates an extension (RFC 6455 section 9), for both roles and any number of
+    connections.
+
+    What it is asked for comes from the peer: each name once, since an element that
+    repeats one is refused before; but nothing else is known of it.
+    """
+
+    name = Attribute("What it is called in Sec-WebSocket-Extensions: a token.")
+
+    def offers() -> Sequence[Parameters]:
+        """
+        For clients: what to offer.
+
+        @return: the parameters of each offer, the most wanted first.
+        """
+
+    def accept(parameters: Parameters) -> tuple[Parameters, IExtension] | None:
+        """
+        For servers: judge one offer.
+
+        @return: the parameters of the answer, and the extension; or C{None} to
+            decline, because the offer breaks the extension's rules or is not wanted:
+            then the client's next offer of that name is asked for.
+        """
+
+    def accepted(parameters: Parameters) -> IExtension:
+        """
+        For clients: a server has accepted one of C{offers}.
+
+        @raise InvalidUpgrade: when it may not answer so.
+        """
+
+
+class IExtension(Interface):
+    """
+    One side of an extension in use on one connection: it changes the payloads of data
+    frames, and marks those that it has changed by reserved bits.  It never sees a
+    control frame; these come between the frames of a message.
+
+    An exception that is no L{twisted_ws.ProtocolViolation} is logged and closes the
+    connection with 1011.
+    """
+
+    name = Attribute("That of its factory.")
+    rsv = Attribute(
+        "The reserved bits that it claims: an or of C{RSV1}, C{RSV2} and C{RSV3}; 0 for"
+        " none.  Two extensions that claim one bit are not used together."
+    )
+    perMessage = Attribute(
+        "True if it changes messages (as RFC 7692 has it): its bits are on the first"
+        " frame of a message only, and what it made of one may be cut into other"
+        " frames.  False if it changes frames, each of which may have its bits."
+    )
+
+    def connectionMade(clock: IReactorTime) -> None:
+        """
+        The connection is open; called once, before any frame.
+        """
+
+    def encode(frame: Frame) -> Frame:
+        """
+        Change a data frame that is to be sent.
+
+        @param frame: a whole message if C{fin} is true and its opcode is not 0.
+        @return: the frame with another payload, and more of the bits in C{rsv}; else
+            as it was.
+        """
+
+    def decode(frame: Frame, maxSize: int) -> Frame:
+        """
+        Change a data frame that came back to what the peer's C{encode} was given.
+
+        @param maxSize: the bytes that its payload may have then.
+        @return: the frame with another payload, and without the bits in C{rsv}; else
+            as it was.
+        @raise PayloadTooBig: when the payload would be longer than C{maxSize}; to
+            find out must not take more memory than that.
+        @raise ProtocolViolation: when the peer breaks the extension's rules.
+        """
+
+    def connectionLost() -> None:
+        """
+        The connection is gone; called once.  Nothing may be left behind.
         """

@@ -196,11 +196,16 @@ class OutgoingMessage:
     """
 
     def __init__(
-        self, sendFrame: Callable[[Frame], None], gate: SendGate, opcode: int | None
+        self,
+        sendFrame: Callable[[Frame], None],
+        gate: SendGate,
+        opcode: int | None,
+        compress: bool | None = None,
     ) -> None:
         self._sendFrame = sendFrame
         self._gate = gate
         self._opcode = opcode
+        self._compress = compress
         self._begun = False
         self._finished = False
 
@@ -249,7 +254,8 @@ class OutgoingMessage:
         # here.
         self._begun, self._finished = True, fin
         try:
-            self._sendFrame(Frame(0 if before else opcode, payload, fin))
+            kind = 0 if before else opcode
+            self._sendFrame(Frame(kind, payload, fin, 0, self._compress))
         except BaseException:
             self._begun, self._finished = before, False
             raise

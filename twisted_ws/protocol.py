@@ -280,13 +280,16 @@ class WebSocketFactory(Factory):
         """
         connection.listIn(self.connections)
 
-    def broadcast(self, message: str | bytes) -> None:
+    def broadcast(self, message: str | bytes, compress: bool | None = None) -> None:
         """
         Send a message to all connections that are open.
+
+        @param compress: see L{IWebSocketTransport.sendMessage
+            <twisted_ws.interfaces.IWebSocketTransport.sendMessage>}.
         """
         for connection in list(self.connections):
             try:
-                connection.sendMessage(message)
+                connection.sendMessage(message, compress)
             except ConnectionNotOpen:
                 pass
 

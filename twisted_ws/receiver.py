@@ -109,13 +109,15 @@ class Inbox(MessageReceiver):
         self._waiting.append(waiting)
         return waiting
 
-    def send(self, message: str | bytes) -> None:
+    def send(self, message: str | bytes, compress: bool | None = None) -> None:
         """
         Send C{str} as text, C{bytes} as binary.
 
+        @param compress: see L{IWebSocketTransport.sendMessage
+            <twisted_ws.interfaces.IWebSocketTransport.sendMessage>}.
         @raise ConnectionNotOpen: when the connection is closing or closed.
         """
-        self.transport.sendMessage(message)
+        self.transport.sendMessage(message, compress)
 
     def close(self, code: int = 1000, reason: str = "") -> Deferred[Any]:
         """

@@ -26,11 +26,12 @@ from twisted.logger import Logger
 from ._wire.cookies import Cookie, parseCookies
 from ._wire.forwarded import Origins, networks, trace
 from ._wire.handshake import SETTLED, Offer, acceptance, checkExtra, refusal
-from ._wire.headers import Extension, Headers
+from ._wire.headers import ExtensionElement, Headers
 from .carrier import isSecure, peerCertificate
 from .config import ServerConfig
 from .connection import WebSocketConnection
 from .errors import AlreadyAnswered
+from .extensions.negotiation import negotiate
 from .origin import isAllowed
 
 Fields = list[tuple[str | bytes, str | bytes]]
@@ -118,7 +119,7 @@ class WebSocketRequest:
         self.origin: str | None = offer.origin
         self.headers: Headers = offer.headers
         self.requestedProtocols: tuple[str, ...] = offer.protocols
-        self.requestedExtensions: tuple[Extension, ...] = offer.extensions
+        self.requestedExtensions: tuple[ExtensionElement, ...] = offer.extensions
 
         self.protocol: str | None = None
         self.possibleProtocols = self.requestedProtocols
@@ -260,9 +261,11 @@ class WebSocketRequest:
         if wanted is not None and chosen is None:
             raise ValueError(f"the client did not ask for {wanted!r}")
         fields = self._addHTTP(_fields(headers, cookies))
-        response = acceptance(self._offer, chosen, fields)
+        config = config or self.config
+        agreed = negotiate(self.requestedExtensions, config.extensions)
+        response = acceptance(self._offer, chosen, fields, agreed.elements)
         connection = WebSocketConnection(
-            config or self.config, self._upgrader.clock, chosen, self
+            config, self._upgrader.clock, chosen, self, agreed.extensions
         )
         if self.isAbandoned:
             self.verdict = Verdict.ACCEPTED

@@ -211,7 +211,7 @@ def _method(flag: Flag) -> Callable[..., None]:
     method: Callable[..., None] = put
     if flag.kind == "flag":
         method = switch
-    elif flag.kind == "list":
+    elif flag.isRepeated:
         method = append
     method.__doc__ = flag.help
     return method

@@ -26,12 +26,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from io import BytesIO
-from struct import Struct
 from typing import Any
 
+from .chain import WIRE_ALLOWANCE, Chain
 from .closing import unpackClose
 from .errors import (
-    IllegalFrame,
     InvalidPayload,
     PayloadTooBig,
     ProtocolViolation,
@@ -40,85 +39,56 @@ from .errors import (
 from .frames import (
     CONTROL,
     FIN,
+    RESERVED,
     Frame,
     Opcode,
-    OutgoingSequence,
     Settings,
     Utf8Decoder,
-    asBytes,
     checkStart,
 )
-from .life import Life
-from .masks import maskKeys, xorMask
+from .masks import xorMask
+from .sender import UNLIMITED, Sender, notConnected
 from .state import State
 
-_FIN, _CONTROL = FIN, CONTROL
+_FIN, _RESERVED, _CONTROL = FIN, RESERVED, CONTROL
 _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 _WHOLE_TEXT, _WHOLE_BINARY = _FIN | _TEXT, _FIN | _BINARY
 _WHOLE = (_WHOLE_TEXT, _WHOLE_BINARY)
 _OPEN, _DISCARDING = int(State.OPEN), int(State.DISCARDING)
-_UNLIMITED = 1 << 63
-
-_HEADER = Struct("!BB").pack
-_HEADER16 = Struct("!BBH").pack
-_HEADER64 = Struct("!BBQ").pack
 
 
-def encodeFrame(first: int, payload: bytes, masked: bool) -> bytes:
-    """
-    Serialise a frame.
-
-    @param first: its first byte: FIN, reserved bits and opcode.
-    @param masked: whether to mask it with a fresh key, as clients must.
-    """
-    size = len(payload)
-    bit = 0x80 if masked else 0
-    if size < 126:
-        header = _HEADER(first, bit | size)
-    elif size < 65536:
-        header = _HEADER16(first, bit | 126, size)
-    else:
-        header = _HEADER64(first, bit | 127, size)
-    if not masked:
-        return header + payload
-    key = maskKeys.take()
-    return header + key + xorMask(payload, key)
-
-
-def _notConnected(*ignored: object) -> None:
-    """
-    Stands in for the carrier and the receiver where there is none.
-    """
-
-
-class Framer(Life):
+class Framer(Sender):
     """
     One side of a WebSocket after its handshake.
 
     @ivar bytesReceived: bytes taken in so far, headers included.
     """
 
-    def __init__(self, isServer: bool, settings: Settings) -> None:
-        Life.__init__(self)
+    def __init__(
+        self, isServer: bool, settings: Settings, chain: Chain | None = None
+    ) -> None:
+        """
+        @param chain: the extensions, C{None} for none.
+        """
+        Sender.__init__(self, isServer, settings, chain)
         self.bytesReceived = 0
-
-        self._write: Callable[[bytes], object] = _notConnected
-        self._deliver: Callable[[Any], object] = _notConnected
+        self._deliver: Callable[[Any], object] = notConnected
 
         self._settings = settings
         message, frame = settings.maxReceivedMessageSize, settings.maxReceivedFrameSize
-        self._maxMessage = _UNLIMITED if message is None else message
-        self._maxFrame = self._maxMessage if frame is None else frame
-        self._maxWhole = min(self._maxFrame, self._maxMessage)
-        self._fragmentAbove = (
-            settings.fragmentationThreshold
-            if settings.fragmentOutgoingMessages
-            else _UNLIMITED
-        )
+        self._maxMessage = UNLIMITED if message is None else message
+        self._maxWire = self._maxMessage
+        if chain is not None:
+            self._maxWire += WIRE_ALLOWANCE
+        self._maxFrame = self._maxWire if frame is None else frame
+        self._maxWhole = min(self._maxFrame, self._maxWire)
+        self._firstBits = 0 if chain is None else chain.firstBits
+        self._laterBits = 0 if chain is None else chain.laterBits
         self._assembling = settings.assembleFragments
+        self._wholes = self._assembling and chain is None
+        self._encodedWholes = self._assembling and chain is not None
 
-        # Clients mask and servers do not (RFC 6455 section 5.1), both ways.
-        self._masksSent = not isServer
+        # Clients mask and servers do not (RFC 6455 section 5.1).
         self._maskBit = 0x80 if isServer else 0
         self._keySize = 4 if isServer else 0
 
@@ -128,16 +98,16 @@ class Framer(Life):
         self._paused = False  # the application wants nothing for now
 
         self._opcode = 0  # of the message being received, 0 between messages
-        self._whole = self._assembling  # the next frame may be a whole message
+        self._whole = self._wholes  # the next frame may be a message as it is
         self._size = 0  # payload bytes of that message, announced so far
         self._fragments = 0  # its frames so far
         self._decoder: Utf8Decoder | None = None
         self._sink: Any = None  # collects it, or its frame if not assembling
+        self._wire: Any = None  # collects its frame, for extensions to decode
+        self._decodedSize = 0  # payload bytes of that message, decoded so far
         self._first = 0  # the first byte of the frame being received
         self._missing = 0  # payload bytes of that frame still to come
         self._key = b""  # its mask, turned to the next byte
-
-        self._sequence = OutgoingSequence()
 
     # Receiving
 
@@ -184,7 +154,9 @@ class Framer(Life):
                     )
                 whole = self._whole and first in _WHOLE
                 if not whole:
-                    checkStart(first, length, self._opcode != 0)
+                    inMessage = self._opcode != 0
+                    claimed = self._laterBits if inMessage else self._firstBits
+                    checkStart(first, length, inMessage, claimed)
                 if length > 125:
                     extra = 2 if length == 126 else 8
                     if start + extra > end:
@@ -204,6 +176,16 @@ class Framer(Life):
                         break
                     whole = False
                 if not whole and not first & _CONTROL:
+                    if (
+                        self._encodedWholes
+                        and stop <= end
+                        and first & ~_RESERVED in _WHOLE
+                    ):
+                        position = stop
+                        self._wholeEncoded(
+                            first, data[start:stop], data[start - 4 : start]
+                        )
+                        continue
                     position = start
                     self._frameBegins(
                         first, length, data[start - self._keySize : start]
@@ -259,9 +241,9 @@ class Framer(Life):
                 "maxReceivedFrameSize" if named else "maxReceivedMessageSize",
             )
         size = length if first & 0x0F else self._size + length
-        if size > self._maxMessage:
+        if size > self._maxWire:
             raise PayloadTooBig(
-                f"a message of {size} bytes or more, over {self._maxMessage}",
+                f"a message of {size} bytes or more, over {self._maxWire}",
                 "maxReceivedMessageSize",
             )
 
@@ -274,11 +256,12 @@ class Framer(Life):
         if opcode:
             self._opcode = opcode
             self._whole = False
-            self._size = 0
-            self._fragments = 0
+            self._size = self._decodedSize = self._fragments = 0
             self._decoder = Utf8Decoder() if opcode == _TEXT else None
         if opcode or not self._assembling:
             self._sink = BytesIO()
+        if self._chain is not None:
+            self._wire = BytesIO()
         self._size += length
         self._fragments += 1
         limit = self._settings.maxReceivedFragments
@@ -305,9 +288,12 @@ class Framer(Life):
             chunk = xorMask(chunk, self._key)
             turn = size & 3
             self._key = self._key[turn:] + self._key[:turn]
-        if self._decoder is not None:
-            self._decoder.decode(chunk)
-        self._sink.write(chunk)
+        if self._wire is not None:
+            self._wire.write(chunk)
+        else:
+            if self._decoder is not None:
+                self._decoder.decode(chunk)
+            self._sink.write(chunk)
         self._missing -= size
         if not self._missing:
             self._frameEnds()
@@ -317,10 +303,12 @@ class Framer(Life):
         """
         A data frame is complete: hand on what is complete with it.
         """
+        if self._wire is not None and not self._decodeFrame():
+            return
         fin = self._first & _FIN
         if fin:
             self._opcode = 0
-            self._whole = self._assembling
+            self._whole = self._wholes
             if self._decoder is not None:
                 self._decoder.decode(b"", True)
         elif self._assembling:
@@ -335,6 +323,57 @@ class Framer(Life):
             self._deliver(complete)
         except BaseException:
             self._receiverFailed()
+
+    def _wholeEncoded(self, first: int, payload: bytes, key: bytes) -> None:
+        """
+        A message came in one frame and one read, for extensions to decode.
+        """
+        self._checkSize(first, len(payload))
+        if self._keySize:
+            payload = xorMask(payload, key)
+        decoded: Any = self._decode(first, payload, self._maxMessage)
+        if decoded is None:
+            return
+        if first & 0x0F == _TEXT:
+            decoded = decoded.decode("utf-8")
+        try:
+            self._deliver(decoded)
+        except BaseException:
+            self._receiverFailed()
+
+    def _decodeFrame(self) -> bool:
+        """
+        Have the extensions decode the frame that is complete.
+
+        @return: whether they have.
+        """
+        encoded = self._wire.getvalue()
+        self._wire = None
+        left = self._maxMessage - self._decodedSize
+        payload = self._decode(self._first, encoded, left)
+        if payload is None:
+            return False
+        self._decodedSize += len(payload)
+        if self._decoder is not None:
+            self._decoder.decode(payload)
+        self._sink.write(payload)
+        return True
+
+    def _decode(self, first: int, payload: bytes, maxSize: int) -> bytes | None:
+        """
+        @return: what the extensions make of a payload; C{None} when one of them has
+            failed.
+        """
+        fin = first & _FIN != 0
+        frame = Frame(first & 0x0F, payload, fin, first & _RESERVED)
+        assert self._chain is not None
+        try:
+            return self._chain.decode(frame, maxSize).payload
+        except ProtocolViolation:
+            raise
+        except Exception:
+            self._extensionFailed()
+            return None
 
     def _controlReceived(self, opcode: int, payload: bytes) -> None:
         """
@@ -358,7 +397,7 @@ class Framer(Life):
         if self.state == _OPEN:
             self._paused = self._halted = True
         else:
-            self._deliver = _notConnected
+            self._deliver = notConnected
 
     def _resumeReceipt(self) -> None:
         """
@@ -370,82 +409,11 @@ class Framer(Life):
             if not self._busy:
                 self.dataReceived(b"")
 
-    # Sending
-
-    def sendMessage(self, message: str | bytes) -> None:
-        """
-        Send C{str} as text, C{bytes} (or any other buffer) as binary; in several
-        frames when it is longer than C{fragmentationThreshold}.
-
-        @raise ConnectionNotOpen: when the connection is closing or closed.
-        @raise IllegalFrame: while a message is being sent piece by piece.
-        @raise UnicodeEncodeError: for text with lone surrogates.
-        @raise TypeError: for anything else.
-        """
-        if self.state != _OPEN or self._sequence.opcode:
-            self._refuseMessage()
-        if isinstance(message, str):
-            payload = message.encode("utf-8")
-            first = _WHOLE_TEXT
-        else:
-            payload = message if isinstance(message, bytes) else asBytes(message)
-            first = _WHOLE_BINARY
-        if len(payload) > self._fragmentAbove:
-            self._write(self._encodeFragments(first, payload))
-        else:
-            self._write(encodeFrame(first, payload, self._masksSent))
-
-    def _encodeFragments(self, first: int, payload: bytes) -> bytes:
-        """
-        Serialise a message as frames of C{fragmentationThreshold} bytes.
-        """
-        step = self._fragmentAbove
-        last = (len(payload) - 1) // step * step
-        frames = []
-        opcode = first & 0x0F
-        for at in range(0, last, step):
-            frames.append(encodeFrame(opcode, payload[at : at + step], self._masksSent))
-            opcode = 0
-        frames.append(encodeFrame(_FIN, payload[last:], self._masksSent))
-        return b"".join(frames)
-
-    def sendFrame(self, frame: Frame) -> None:
-        """
-        Send one frame as it is; the mask is ours to choose.
-
-        @raise ConnectionNotOpen: when the connection is closing or closed.
-        @raise IllegalFrame: when RFC 6455 forbids it here: a wrong opcode, a
-            reserved bit, a control frame over 125 bytes or in pieces, a
-            continuation of nothing, a message within a message, text that is
-            not UTF-8.
-        """
-        if not isinstance(frame.payload, bytes):
-            frame = frame._replace(payload=asBytes(frame.payload))
-        if frame.opcode == _CLOSE and frame.fin and not frame.rsv:
-            try:
-                self.close(*unpackClose(frame.payload))
-            except ProtocolViolation as violation:
-                raise IllegalFrame(str(violation)) from None
-            return
-        if self.state != _OPEN:
-            self._refuseMessage()
-        self._sequence.check(frame)
-        first = frame.opcode | (_FIN if frame.fin else 0)
-        self._write(encodeFrame(first, frame.payload, self._masksSent))
-
-    def _refuseMessage(self) -> None:
-        if self.state != _OPEN:
-            raise self._refuse()
-        raise IllegalFrame("a message is being sent piece by piece; finish it first")
-
-    def _writeClose(self, payload: bytes) -> None:
-        self._write(encodeFrame(_FIN | _CLOSE, payload, self._masksSent))
-
     def _closing(self) -> None:
         if self._paused:
             # The peer's Close frame must be found, and the application asked for
             # nothing more: so what comes before it is dropped.
-            self._deliver = _notConnected
+            self._deliver = notConnected
             self._resumeReceipt()
 
     def _discarding(self) -> None:

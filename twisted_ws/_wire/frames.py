@@ -36,17 +36,23 @@ class Frame(NamedTuple):
     @ivar payload: its bytes; those of text need not end between two characters
         unless C{fin} is true.
     @ivar fin: whether it ends its message.
-    @ivar rsv: the reserved bits that are set: an or of L{RSV1}, L{RSV2} and L{RSV3}.
+    @ivar rsv: the reserved bits that are set: an or of L{RSV1}, L{RSV2} and L{RSV3};
+        extensions set and clear them.
+    @ivar compress: of the first frame of a message that is sent: C{False} if no
+        extension may compress it, C{True} if one that would not, because it is short,
+        should; C{None} to leave it to them.  C{None} on what is received.
     """
 
     opcode: int
     payload: bytes = b""
     fin: bool = True
     rsv: int = 0
+    compress: bool | None = None
 
 
 FIN = 0x80
 RSV1, RSV2, RSV3 = 0x40, 0x20, 0x10
+RESERVED = RSV1 | RSV2 | RSV3
 CONTROL = 0x08
 """
 The bit that the opcodes of control frames have.
@@ -100,7 +106,7 @@ class Utf8Decoder:
         return text
 
 
-def checkStart(first: int, length: int, inMessage: bool) -> None:
+def checkStart(first: int, length: int, inMessage: bool, claimed: int) -> None:
     """
     Judge what the first two bytes of a received frame tell (RFC 6455 sections 5.2,
     5.4 and 5.5).
@@ -108,10 +114,12 @@ def checkStart(first: int, length: int, inMessage: bool) -> None:
     @param first: the first byte.
     @param length: the seven bits of length in the second.
     @param inMessage: whether a fragmented message is not complete.
+    @param claimed: the reserved bits that a data frame may have here.
     @raise ProtocolViolation: when no such frame may come here.
     """
     opcode = first & 0x0F
-    if first & (RSV1 | RSV2 | RSV3):
+    reserved = first & RESERVED
+    if reserved and (reserved & ~claimed or opcode & CONTROL):
         raise ProtocolViolation("a reserved bit that no extension claimed")
     if opcode > Opcode.PONG or Opcode.BINARY < opcode < Opcode.CLOSE:
         raise ProtocolViolation(f"an unknown opcode: {opcode}")

@@ -25,13 +25,14 @@ from http import HTTPStatus
 
 from .errors import HeaderPairs, InvalidUpgrade
 from .headers import (
-    Extension,
+    ExtensionElement,
     Headers,
     checkField,
     isToken,
     parseExtensions,
     parseFields,
     parseTokens,
+    renderExtensions,
     renderHead,
 )
 
@@ -84,7 +85,7 @@ class Offer:
     version: int
     origin: str | None
     protocols: tuple[str, ...]
-    extensions: tuple[Extension, ...]
+    extensions: tuple[ExtensionElement, ...]
     headers: Headers
 
 
@@ -222,12 +223,14 @@ def acceptance(
     offer: Offer,
     protocol: str | None,
     extra: Iterable[tuple[str | bytes, str | bytes]] = (),
+    extensions: Sequence[ExtensionElement] = (),
 ) -> list[tuple[bytes, bytes]]:
     """
     Make the header fields of the response that accepts C{offer}.
 
     @param protocol: the subprotocol chosen among the offered ones.
     @param extra: the application's own fields.
+    @param extensions: those in use, with the parameters of the answer.
     @raise ValueError: when one of those is malformed or is settled by the
         handshake itself.
     """
@@ -238,6 +241,8 @@ def acceptance(
     ]
     if protocol is not None:
         pairs.append((b"Sec-WebSocket-Protocol", protocol.encode("ascii")))
+    if extensions:
+        pairs.append((b"Sec-WebSocket-Extensions", renderExtensions(extensions)))
     return pairs + checkExtra(extra)
 
 

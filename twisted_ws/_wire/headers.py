@@ -133,20 +133,20 @@ def parseTokens(values: Iterable[str], what: str) -> list[str]:
     return tokens
 
 
-Extension = tuple[str, tuple[tuple[str, str | None], ...]]
+ExtensionElement = tuple[str, tuple[tuple[str, str | None], ...]]
 """
-An element of Sec-WebSocket-Extensions: its name, and its parameters with their
-values in order; C{None} for a parameter without one.
+An element of Sec-WebSocket-Extensions: the name of an extension, and its parameters
+with their values in order; C{None} for a parameter without one.
 """
 
 
-def parseExtensions(values: Iterable[str]) -> list[Extension]:
+def parseExtensions(values: Iterable[str]) -> list[ExtensionElement]:
     """
     Read Sec-WebSocket-Extensions (RFC 6455 section 9.1).
 
     @raise InvalidUpgrade: when it is malformed.
     """
-    extensions: list[Extension] = []
+    extensions: list[ExtensionElement] = []
     for value in values:
         scanner = _Scanner(value)
         while not scanner.atEnd():
@@ -164,12 +164,29 @@ def parseExtensions(values: Iterable[str]) -> list[Extension]:
     return extensions
 
 
+def renderExtensions(elements: Iterable[ExtensionElement]) -> bytes:
+    """
+    Make a Sec-WebSocket-Extensions field; what is a token needs no quotes.
+
+    @raise ValueError: when a name or a value is none.
+    """
+    rendered = []
+    for name, parameters in elements:
+        parts = [checkToken(name, "the name of an extension")]
+        for parameter, value in parameters:
+            part = checkToken(parameter, f"a parameter of {name}")
+            if value is not None:
+                part += b"=" + checkToken(value, f"the value of {name}'s {parameter}")
+            parts.append(part)
+        rendered.append(b"; ".join(parts))
+    return b", ".join(rendered)
+
+
 class _Scanner:
     """
     Walks over one value of Sec-WebSocket-Extensions, once, from left to right.
     """
 
-    _space = re.compile(r"[ \t]*")
     _token = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
     _quoted = re.compile(r'"((?:[^"\\]|\\.)*)"')
     _escape = re.compile(r"\\(.)")
@@ -180,9 +197,8 @@ class _Scanner:
         self._skipSpace()
 
     def _skipSpace(self) -> None:
-        found = self._space.match(self._text, self._at)
-        if found is not None:
-            self._at = found.end()
+        while self._text.startswith((" ", "\t"), self._at):
+            self._at += 1
 
     def atEnd(self) -> bool:
         return self._at == len(self._text)

@@ -68,5 +68,5 @@ class MaskKeys:
 
 
 maskKeys = MaskKeys()
-if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+if hasattr(os, "register_at_fork"):  # pragma: no branch: Windows does not fork
     os.register_at_fork(after_in_child=maskKeys.forget)

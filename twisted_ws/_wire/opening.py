@@ -13,15 +13,19 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from secrets import token_bytes
+from typing import NamedTuple
 
 from .errors import HeaderPairs, InvalidUpgrade
 from .handshake import acceptHash
 from .headers import (
+    ExtensionElement,
     Headers,
     checkField,
     checkToken,
+    parseExtensions,
     parseFields,
     parseTokens,
+    renderExtensions,
     renderHead,
 )
 
@@ -59,6 +63,7 @@ class Opening:
     @ivar target: the request-target, percent-encoded, with its query.
     @ivar version: C{13} or C{8}.
     @ivar protocols: the subprotocols asked for, the most wanted first.
+    @ivar extensions: the extensions offered, the most wanted first.
     @ivar origin: the Origin field, C{None} for none.
     @ivar headers: further fields; a Host among them replaces C{host}.
     @ivar key: 16 random bytes in base64, fresh for each handshake.
@@ -68,6 +73,7 @@ class Opening:
     target: str
     version: int = 13
     protocols: tuple[str, ...] = ()
+    extensions: tuple[ExtensionElement, ...] = ()
     origin: str | None = None
     headers: HeaderPairs = ()
     key: str = field(default_factory=_newKey)
@@ -105,17 +111,19 @@ class Opening:
         if self.protocols:
             offered = ", ".join(self.protocols).encode("ascii")
             pairs.append((b"Sec-WebSocket-Protocol", offered))
+        if self.extensions:
+            offers = renderExtensions(self.extensions)
+            pairs.append((b"Sec-WebSocket-Extensions", offers))
         if self.origin is not None:
             name = b"Origin" if self.version == 13 else b"Sec-WebSocket-Origin"
             pairs.append(checkField(name, self.origin))
         pairs += self.headers
         return renderHead(f"GET {self.target} HTTP/1.1".encode("ascii"), pairs)
 
-    def check(self, response: Response) -> str | None:
+    def check(self, response: Response) -> Agreement:
         """
         Judge a response with status 101.
 
-        @return: the subprotocol that the server chose, or C{None}.
         @raise InvalidUpgrade: when it does not answer this handshake.
         """
         headers = response.headers
@@ -128,12 +136,28 @@ class Opening:
             raise InvalidUpgrade("no Connection: Upgrade in the response")
         if headers.getOnly("sec-websocket-accept") != acceptHash(self.key).decode():
             raise InvalidUpgrade("a wrong Sec-WebSocket-Accept in the response")
-        if any(value for value in headers.getAll("sec-websocket-extensions")):
-            raise InvalidUpgrade("an extension that was not offered")
+        extensions = parseExtensions(headers.getAll("sec-websocket-extensions"))
+        offered = {name for name, _ in self.extensions}
+        for name, _ in extensions:
+            if name not in offered:
+                raise InvalidUpgrade(f"an extension that was not offered: {name!r}")
         chosen = headers.getOnly("sec-websocket-protocol")
         if chosen is not None and chosen not in self.protocols:
             raise InvalidUpgrade(f"a subprotocol that was not offered: {chosen!r}")
-        return chosen
+        return Agreement(chosen, tuple(extensions))
+
+
+class Agreement(NamedTuple):
+    """
+    What a server chose of an opening handshake.
+
+    @ivar protocol: the subprotocol, or C{None}.
+    @ivar extensions: the extensions, in the order of their use; their names were
+        offered, the parameters are not judged yet.
+    """
+
+    protocol: str | None
+    extensions: tuple[ExtensionElement, ...]
 
 
 @dataclass(frozen=True)

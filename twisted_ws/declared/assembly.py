@@ -115,7 +115,8 @@ class Assembly:
             for option in fields(given):
                 value = getattr(given, option.name)
                 if value != option.default:
-                    text = json.dumps("none" if value is None else value)
+                    value = "none" if value is None else value
+                    text = json.dumps(value, default=lambda factory: factory.name)
                     options.append(f"  {table}.{option.name} = {text}")
         if options:
             yield "options"

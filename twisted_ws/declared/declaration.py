@@ -21,6 +21,7 @@ from twisted.logger import LogLevel
 
 from .._wire.headers import checkToken
 from ..config import ServerConfig
+from ..extensions.naming import extensionNamed
 from ..origin import OriginRule
 from ..paths import ANY
 from .faults import Fault, Faults, KeyPath
@@ -231,7 +232,8 @@ class _Reader:
                 return None
             tunable: dict[str, Any] = {name: value}
             if isinstance(value, list):
-                tunable[name] = tuple(value)
+                isNamed = kind == "extensions"
+                tunable[name] = tuple(map(extensionNamed, value) if isNamed else value)
             return getattr(ServerConfig(**tunable), name)
         return value
 

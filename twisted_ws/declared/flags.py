@@ -23,8 +23,10 @@ _PLACEHOLDERS = {
     "limit": "=N|none",
     "duration": "=SECONDS",
     "list": "=VALUE",
+    "extensions": "=NAME",
     "path": "=PATH",
 }
+_REPEATED = ("list", "extensions")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,13 @@ class Flag:
     kind: str
     isOn: bool = True
     opposite: Flag | None = None
+
+    @property
+    def isRepeated(self) -> bool:
+        """
+        Whether each time it is given adds something.
+        """
+        return self.kind in _REPEATED
 
     def read(self, text: str) -> object:
         """
@@ -70,7 +79,7 @@ def _make(field: Field[Any], path: KeyPath, camelCase: str) -> Flag:
         off = Flag(f"no-{name}", "", negated, path, kind, False)
         one, other = (off, on) if field.default else (on, off)
         return Flag(one.name, "", one.help, path, kind, one.isOn, other)
-    if kind == "list":
+    if kind in _REPEATED:
         name = re.sub("s$", "", re.sub("ies$", "y", name))
         help = f"{help} Can be repeated."
     elif field.default is not None:
