@@ -22,6 +22,7 @@ from twisted_ws import (
     ClientConfig,
     ConnectionClosed,
     Inbox,
+    PerMessageDeflate,
     WebSocketClient,
     __version__,
 )
@@ -40,6 +41,7 @@ CONFIG = ClientConfig(
     fragmentOutgoingMessages=False,
     keepalive=False,
     disableNagleAlgorithm=False,
+    extensions=(PerMessageDeflate(),),
 )
 
 

@@ -26,7 +26,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.log import startLogging
 
-from twisted_ws import ServerConfig, WebSocketFactory, WebSocketRequest
+from twisted_ws import (
+    PerMessageDeflate,
+    ServerConfig,
+    WebSocketFactory,
+    WebSocketRequest,
+)
 from twisted_ws.demo import Echo
 
 log = Logger()
@@ -39,6 +44,7 @@ CONFIG = ServerConfig(
     fragmentOutgoingMessages=False,
     keepalive=False,
     disableNagleAlgorithm=False,
+    extensions=(PerMessageDeflate(),),
 )
 
 

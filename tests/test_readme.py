@@ -176,6 +176,26 @@ class MemoryTests(SynchronousTestCase):
         (connection,) = server.factory.connections
         self.assertEqual(connection.receiver.messages, ["abc"])
 
+    def test_compression(self) -> None:
+        """
+        What is long is compressed, what is secret is not.
+        """
+        server = MemoryServer(RecordingReceiver, self.names["compressing"])
+        asking = self.names["asking"]
+        inbox = self.successResultOf(server.connect("/", config=asking))
+        (connection,) = server.factory.connections
+        tell = self.names["tell"]
+        for news, secret, least, most in (
+            ("n" * 10_000, "", 0, 100),
+            ("", "s" * 10_000, 10_000, 10_100),
+        ):
+            before = connection.bytesReceived
+            tell(inbox.transport, news, secret)
+            server.flush()
+            received = connection.bytesReceived - before
+            self.assertTrue(least <= received < most, received)
+            self.assertEqual(connection.receiver.messages[-2:], [news, secret])
+
     def test_ownTests(self) -> None:
         """
         The README's test passes.
@@ -196,7 +216,7 @@ class MemoryTests(SynchronousTestCase):
         The table names every tunable, and no other.
         """
         table = README.partition("## Tunables")[2].partition("##")[0]
-        named = set(re.findall(r"`([a-z]+[A-Z][A-Za-z]+|keepalive|protocols)`", table))
+        named = set(re.findall(r"`([a-z]+[A-Z][A-Za-z]+|keepalive|protocols|extensions)`", table))
         known = {f.name for f in (*fields(ServerConfig), *fields(ClientConfig))}
         self.assertEqual(named, known)
 

@@ -24,6 +24,7 @@ from twisted_ws import (
     ClientConfig,
     Frame,
     Inbox,
+    PerMessageDeflate,
     ServerConfig,
     WebSocketClient,
     WebSocketFactory,
@@ -58,7 +59,7 @@ class OptionsTests(SynchronousTestCase):
     def test_tunables(self) -> None:
         """
         Both take 64 MiB in one frame or in many small ones, and send messages as they
-        are, when the operating system likes.
+        are, when the operating system likes; and both speak permessage-deflate.
         """
         for config in (echo_server.CONFIG, autobahn_test_client.CONFIG):
             self.assertEqual(config.maxReceivedFrameSize, 67108864)
@@ -67,6 +68,7 @@ class OptionsTests(SynchronousTestCase):
             self.assertIs(config.fragmentOutgoingMessages, False)
             self.assertIs(config.keepalive, False)
             self.assertIs(config.disableNagleAlgorithm, False)
+            self.assertEqual(config.extensions, (PerMessageDeflate(),))
 
     def test_defaults(self) -> None:
         """
