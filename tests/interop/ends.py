@@ -132,6 +132,7 @@ class Ends:
         path: str = "/",
         protocols: Iterable[str] = (),
         origin: str | None = None,
+        deflate: Any = None,
         **options: Any,
     ) -> Link:
         """
@@ -141,9 +142,16 @@ class Ends:
         @param path: what is asked for, by whom the client is.
         @param protocols: the subprotocols asked for, likewise.
         @param origin: the origin claimed, likewise.
+        @param deflate: what the peer does about compression, as in C{common.py}.
         @param options: of our configuration.
         """
         raise NotImplementedError
+
+    def carry(self, factory: Any) -> Any:
+        """
+        @return: what our server is to listen with, in place of its factory.
+        """
+        return factory
 
     async def hangUp(self, us: Side) -> None:
         """
@@ -247,7 +255,7 @@ class ServerEnd(Ends):
         if self.isSecure:
             files = certificates().files
             description += f":privateKey={files['key']}:certKey={files['certificate']}"
-        port = await serverFromString(reactor, description).listen(factory)
+        port = await serverFromString(reactor, description).listen(self.carry(factory))
         self.addCleanup(port.stopListening)
         self.addCleanup(factory.stop)
         scheme = "wss" if self.isSecure else "ws"
@@ -261,12 +269,14 @@ class ServerEnd(Ends):
         *,
         isTrusting: bool = True,
         alpn: Iterable[str] = (),
+        deflate: Any = None,
     ) -> Conversation:
         """
         Have the peer connect.
 
         @param isTrusting: whether it trusts the authority of our certificate.
         @param alpn: the protocols that it offers in the TLS handshake.
+        @param deflate: what it does about compression, as in C{common.py}.
         """
         authority = None
         if self.isSecure:
@@ -281,6 +291,7 @@ class ServerEnd(Ends):
             origin=origin,
             ca=authority,
             alpn=list(alpn),
+            deflate=deflate,
         )
         return them
 
@@ -291,6 +302,7 @@ class ServerEnd(Ends):
         path: str = "/",
         protocols: Iterable[str] = (),
         origin: str | None = None,
+        deflate: Any = None,
         **options: Any,
     ) -> Link:
         """
@@ -298,7 +310,7 @@ class ServerEnd(Ends):
         """
         us = receiver()
         url = await self.listen(Factory.forProtocol(lambda: us), **options) + path
-        them = self.callUp(url, protocols, origin)
+        them = self.callUp(url, protocols, origin, deflate=deflate)
         them.onError = us.fail
         opened = await self.assertNext(them, "open")
         self.addCleanup(self.hangUp, us)
@@ -311,13 +323,18 @@ class ClientEnd(Ends):
     """
 
     async def urlFor(
-        self, them: Conversation, path: str = "/", host: str = "127.0.0.1"
+        self,
+        them: Conversation,
+        path: str = "/",
+        host: str = "127.0.0.1",
+        deflate: Any = None,
     ) -> str:
         """
+        @param deflate: what the server does about compression, as in C{common.py}.
         @return: where to connect to.
         """
         scheme = "wss" if self.isSecure else "ws"
-        port = await self.process.port(self.isSecure)
+        port = await self.process.port(self.isSecure, deflate)
         return f"{scheme}://{host}:{port}{path}?id={them.number}"
 
     def client(self, isTrusting: bool = True, **options: Any) -> WebSocketClient:
@@ -340,13 +357,14 @@ class ClientEnd(Ends):
         path: str = "/",
         protocols: Iterable[str] = (),
         origin: str | None = None,
+        deflate: Any = None,
         **options: Any,
     ) -> Link:
         """
         See L{Ends.link}.
         """
         them = self.process.converse()
-        url = await self.urlFor(them, path)
+        url = await self.urlFor(them, path, deflate=deflate)
         us = await self.client(**options).connect(
             url, receiver(), protocols=protocols, origin=origin
         )

@@ -162,7 +162,7 @@ class PeerProcess(ProcessProtocol):
         self._errors = b""
         self._numbers = 0
         self._conversations: dict[int, Conversation] = {}
-        self._ports: dict[bool, int] = {}
+        self._ports: dict[tuple[bool, str], int] = {}
         self._resting: list[Any] = []
 
     # Its life
@@ -265,15 +265,18 @@ class PeerProcess(ProcessProtocol):
             conversation.happened(self._obituary)
         return conversation
 
-    async def port(self, isSecure: bool) -> int:
+    async def port(self, isSecure: bool, deflate: Any = None) -> int:
         """
+        @param deflate: what the server does about compression, as in C{common.py}.
         @return: the port that its server listens on.
         """
-        if isSecure not in self._ports:
+        key = isSecure, json.dumps(deflate)
+        if key not in self._ports:
             server = self._talkAbout(0)
-            self.command(do="listen", tls=certificates().files if isSecure else None)
-            self._ports[isSecure] = (await server.next())["port"]
-        return self._ports[isSecure]
+            files = certificates().files if isSecure else None
+            self.command(do="listen", tls=files, deflate=deflate)
+            self._ports[key] = (await server.next())["port"]
+        return self._ports[key]
 
 
 _running: dict[str, PeerProcess] = {}

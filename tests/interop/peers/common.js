@@ -10,7 +10,13 @@ const http = require('http');
 const https = require('https');
 const readline = require('readline');
 
+function sha256(data) {
+  return crypto.createHash('sha256').update(data).digest();
+}
+
 const PATTERNS = {
+  noise: Buffer.concat(Array.from({ length: 640 }, (_, at) => sha256(String(at)))),
+  zeros: Buffer.alloc(1),
   binary: Buffer.from(Array.from({ length: 251 }, (_, value) => value)),
   text: Buffer.from('a\u00e9\u20ac\u{1f600}')
 };
@@ -39,7 +45,7 @@ function received(id, isText, data) {
   emit(isText ? 'text' : 'binary', {
     id,
     length: data.length,
-    sha256: crypto.createHash('sha256').update(data).digest('hex')
+    sha256: sha256(data).toString('hex')
   });
 }
 
@@ -70,7 +76,7 @@ function obey(program, command) {
   const { id } = command;
   if (command.do === 'listen') {
     const server = httpServer(command.tls);
-    program.serve(server);
+    program.serve(server, command.deflate);
     server.listen(0, '127.0.0.1', () => {
       emit('listening', { port: server.address().port });
     });
@@ -80,6 +86,8 @@ function obey(program, command) {
     const link = links.get(id);
     if (command.do === 'send') {
       link.send(command.kind, payload(command.kind, command.size));
+    } else if (command.do === 'plain') {
+      link.sendPlain(command.kind, payload(command.kind, command.size));
     } else if (command.do === 'fragments') {
       link.sendFragments(command.kind, pieces(command.kind, command.sizes));
     } else if (command.do === 'ping') {

@@ -7,11 +7,15 @@ tests over stdin and stdout, a JSON object a line.
 Commands (C{do}), to a connection unless marked with *:
 
   * C{listen}*: serve on 127.0.0.1; C{tls} is C{null}, or the C{key} and C{certificate}
-    files to use;
+    files to use; C{deflate} is what to do about compression: C{null}: what the library
+    does when it is told nothing; C{false}: without; otherwise, what to ask for, by the
+    names of RFC 7692, such as C{{"server_max_window_bits": 9}};
   * C{connect}*: open the connection C{id} to C{url}, with C{version}, C{protocols},
-    C{origin}; C{ca} is the file of the authority to trust, C{alpn} what to offer in
-    the TLS handshake;
-  * C{send}: one message of a C{kind} (C{text} or C{binary}) and a C{size};
+    C{origin}, C{deflate}; C{ca} is the file of the authority to trust, C{alpn} what to
+    offer in the TLS handshake;
+  * C{send}: one message of a C{kind} and a C{size}: C{text} or C{binary}; or binary
+    too, C{noise}, which does not get shorter by compression, and C{zeros}, which do;
+  * C{plain}: the same, but not compressed; not all peers can;
   * C{fragments}: one message in frames of C{sizes};
   * C{ping}: with a C{payload};
   * C{close}: with a C{code} and a C{reason}.
@@ -50,6 +54,8 @@ _PATTERNS = {
     "binary": bytes(range(251)),
     # Characters of one to four bytes.
     "text": "a\u00e9\u20ac\U0001f600".encode(),
+    "noise": b"".join(hashlib.sha256(b"%d" % at).digest() for at in range(640)),
+    "zeros": b"\0",
 }
 
 
@@ -133,9 +139,10 @@ def clientContext(command):
 
 class Program:
     """
-    The base of a peer's program, which has coroutine methods C{listen(tls)} and
-    C{connect(command)}.  The links in C{self.links}, by id, have C{send(message)},
-    C{sendFragments(kind, pieces)}, C{ping(payload)} and C{close(code, reason)}.
+    The base of a peer's program, which has coroutine methods C{listen(tls, deflate)}
+    and C{connect(command)}.  The links in C{self.links}, by id, have C{send(message)},
+    C{sendFragments(kind, pieces)}, C{ping(payload)} and C{close(code, reason)}; and
+    C{sendPlain(message)}, where that is possible.
     """
 
     def __init__(self):
@@ -168,19 +175,21 @@ class Program:
             command = json.loads(line)
             what, number = command.pop("do"), command.get("id")
             if what == "listen":
-                await self._guarded(self._listen(command["tls"]))
+                await self._guarded(self._listen(**command))
             elif what == "connect":
                 self.spawn(self._guarded(self.connect(command), id=number))
             else:
                 await self._guarded(self._obey(what, command), id=number)
 
-    async def _listen(self, tls):
-        emit("listening", port=await self.listen(serverContext(tls)))
+    async def _listen(self, tls, deflate):
+        emit("listening", port=await self.listen(serverContext(tls), deflate))
 
     async def _obey(self, what, command):
         link = self.links[command["id"]]
         if what == "send":
             await link.send(message(command["kind"], command["size"]))
+        elif what == "plain":
+            await link.sendPlain(message(command["kind"], command["size"]))
         elif what == "fragments":
             kind = command["kind"]
             await link.sendFragments(kind, pieces(kind, command["sizes"]))

@@ -5,6 +5,7 @@ The peer C{aiohttp}; see C{common.py}.
 """
 
 import asyncio
+from functools import partial
 
 from aiohttp import ClientSession, WSMsgType, WSServerHandshakeError, web
 from common import (
@@ -89,20 +90,23 @@ class Aiohttp(Program):
     Both roles.  Pings are answered by the program: else aiohttp shows it no pongs.
     """
 
-    async def listen(self, context):
+    async def listen(self, context, deflate):
         app = web.Application()
-        app.router.add_get("/{path:.*}", self.serve)
+        serve = partial(self.serve, deflate is not False)
+        app.router.add_get("/{path:.*}", serve)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
         await site.start()
         return site._server.sockets[0].getsockname()[1]
 
-    async def serve(self, request):
+    async def serve(self, compress, request):
         path, number = readTarget(request.path_qs)
         if path == "/refuse":
             return web.Response(status=403, text=REFUSAL)
-        socket = web.WebSocketResponse(protocols=[SPOKEN], autoping=False)
+        socket = web.WebSocketResponse(
+            protocols=[SPOKEN], autoping=False, compress=compress
+        )
         await socket.prepare(request)
         link = self.links[number] = Link(number, socket, True)
         if path == "/greet":
@@ -120,7 +124,9 @@ class Aiohttp(Program):
         return socket
 
     async def connect(self, command):
-        number = command["id"]
+        number, deflate = command["id"], command["deflate"]
+        # It can only ask for the server's window, and not for one of all bits.
+        bits = 15 if deflate == {} else (deflate or {}).get("server_max_window_bits", 0)
         async with ClientSession() as session:
             try:
                 socket = await session.ws_connect(
@@ -129,6 +135,7 @@ class Aiohttp(Program):
                     origin=command["origin"],
                     ssl=clientContext(command) or True,
                     autoping=False,
+                    compress=bits,
                 )
             except WSServerHandshakeError as refused:
                 emit(

@@ -19,6 +19,20 @@ from common import (
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.extensions.permessage_deflate import (
+    ClientPerMessageDeflateFactory,
+    ServerPerMessageDeflateFactory,
+)
+
+
+def compression(factory, deflate):
+    """
+    @return: keyword arguments for what to do about compression.
+    """
+    if deflate is None:
+        return {}
+    extensions = [] if deflate is False else [factory(**deflate)]
+    return {"compression": None, "extensions": extensions}
 
 
 class Link:
@@ -66,7 +80,7 @@ class Websockets(Program):
     Both roles.
     """
 
-    async def listen(self, context):
+    async def listen(self, context, deflate):
         server = await serve(
             self.serve,
             "127.0.0.1",
@@ -74,6 +88,7 @@ class Websockets(Program):
             ssl=context,
             select_subprotocol=self.choose,
             process_request=self.decide,
+            **compression(ServerPerMessageDeflateFactory, deflate),
         )
         return server.sockets[0].getsockname()[1]
 
@@ -109,6 +124,7 @@ class Websockets(Program):
                 origin=command["origin"],
                 subprotocols=command["protocols"] or None,
                 ssl=clientContext(command),
+                **compression(ClientPerMessageDeflateFactory, command["deflate"]),
             )
         except InvalidStatus as refused:
             response = refused.response

@@ -18,6 +18,17 @@ const {
 } = require('./common');
 const { WebSocket, WebSocketServer } = require('ws');
 
+// What ws calls compression that is asked for by the names of RFC 7692.
+function compression(deflate) {
+  if (!deflate) return deflate === false ? { perMessageDeflate: false } : {};
+  const perMessageDeflate = { threshold: 0 };
+  for (const [name, value] of Object.entries(deflate)) {
+    const option = name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
+    perMessageDeflate[option] = value;
+  }
+  return { perMessageDeflate };
+}
+
 class Link {
   constructor(id, socket) {
     this.socket = socket;
@@ -31,13 +42,17 @@ class Link {
   }
 
   send(kind, data) {
-    this.socket.send(data, { binary: kind === 'binary' });
+    this.socket.send(data, { binary: kind !== 'text' });
+  }
+
+  sendPlain(kind, data) {
+    this.socket.send(data, { binary: kind !== 'text', compress: false });
   }
 
   sendFragments(kind, pieces) {
     pieces.forEach((piece, index) => {
       const fin = index === pieces.length - 1;
-      this.socket.send(piece, { binary: kind === 'binary', fin });
+      this.socket.send(piece, { binary: kind !== 'text', fin });
     });
   }
 
@@ -50,9 +65,10 @@ class Link {
   }
 }
 
-function serve(server) {
+function serve(server, deflate) {
   const sockets = new WebSocketServer({
     server,
+    ...compression(deflate),
     handleProtocols: (protocols) => protocols.has(SPOKEN) && SPOKEN,
     verifyClient: ({ req }, decide) => {
       const refused = readTarget(req.url)[0] === '/refuse';
@@ -80,7 +96,8 @@ function connect(command) {
   const socket = new WebSocket(command.url, command.protocols, {
     protocolVersion: command.version,
     origin: command.origin || undefined,
-    ...tlsOptions(command)
+    ...tlsOptions(command),
+    ...compression(command.deflate)
   });
   new Link(id, socket);
   socket.on('open', () => emit('open', { id, protocol: socket.protocol || null }));
