@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from twisted.application.internet import ClientService
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError, fail
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, fail, succeed
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
@@ -413,6 +413,23 @@ class EndpointTests(SynchronousTestCase):
             opened = WebSocketClient(network, endpoint=endpoint).connect(URL)
             self.failureResultOf(opened, RuntimeError)
             self.assertTrue(network.isEmpty())
+
+    def test_notTheProtocol(self):
+        """
+        An endpoint that connects something else than what the factory has made fails
+        the attempt, and nothing is left.
+        """
+
+        @implementer(IStreamClientEndpoint)
+        class Wrapping:
+            def connect(self, protocolFactory: Any) -> Deferred[Any]:
+                return succeed(object())
+
+        network = MemoryNetwork()
+        opened = WebSocketClient(network, endpoint=Wrapping()).connect(URL)
+        failure = self.failureResultOf(opened, AttributeError)
+        self.assertIn("opened", failure.getErrorMessage())
+        self.assertEqual(network.getDelayedCalls(), [])
 
     def test_stubborn(self):
         """

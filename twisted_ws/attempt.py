@@ -227,7 +227,7 @@ class Attempt:
         Connect.
         """
         self._connecting = maybeDeferred(endpoint.connect, factory)
-        self._connecting.addCallbacks(self._connected, self._settle)
+        self._connecting.addCallback(self._connected).addErrback(self._settle)
 
     def _connected(self, protocol: WebSocketClientProtocol) -> None:
         if self._timer is not None:
