@@ -14,6 +14,9 @@ assert found is not None
 
 # CPython 3.11 brings its own.
 config = ['tomli>=2; python_version < "3.11"']
+# Faster than the standard library's zlib, by PerMessageDeflate(implementation=...).
+zlibNG = ["zlib-ng>=0.5"]
+isal = ["isal>=1.6"]
 # What an interoperability test needs; each is skipped without its peer.
 interop = [
     "websockets>=14",
@@ -23,7 +26,10 @@ interop = [
     "h2>=4",
     "priority>=2",
 ]
-test = ["hypothesis>=6.100", "trustme>=1.1", "pillow>=10", *config, *interop]
+test = [
+    *["hypothesis>=6.100", "trustme>=1.1", "pillow>=10"],
+    *[*config, *zlibNG, *isal, *interop],
+]
 
 setup(
     name="twisted-ws",
@@ -43,6 +49,8 @@ setup(
     install_requires=["Twisted>=24.7", "pyOpenSSL>=24", "service-identity>=24.1"],
     extras_require={
         "config": config,
+        "zlib-ng": zlibNG,
+        "isal": isal,
         "test": test,
         "dev": [*test, "coverage", "mypy>=1.11", "mypy-zope>=1.0", "ruff>=0.6"],
     },

@@ -216,7 +216,8 @@ class MemoryTests(SynchronousTestCase):
         The table names every tunable, and no other.
         """
         table = README.partition("## Tunables")[2].partition("##")[0]
-        named = set(re.findall(r"`([a-z]+[A-Z][A-Za-z]+|keepalive|protocols|extensions)`", table))
+        words = r"`([a-z]+[A-Z][A-Za-z]+|keepalive|protocols|extensions)`"
+        named = set(re.findall(words, table))
         known = {f.name for f in (*fields(ServerConfig), *fields(ClientConfig))}
         self.assertEqual(named, known)
 

@@ -121,8 +121,7 @@ class Deflater:
 
     def _newCompressor(self) -> CompressObject:
         made = self._compressor = self._implementation.newCompressor(*self._how)
-        if self._timer is None:
-            self._wait()
+        self._wait()
         return made
 
     def _wait(self) -> None:

@@ -49,6 +49,8 @@ class Implementation(NamedTuple):
     @ivar library: a module with the names of L{zlib}.
     @ivar levels: the compression levels that compress anything.
     @ivar level: the one that is taken when none is given.
+    @ivar bestLevel: the first of those that make messages as small as it gets; those
+        after it only take longer.
     @ivar strategies: the values of C{strategy} that it knows.
     @ivar leastWindowBits: the smallest window that its compressor can promise to keep.
     """
@@ -56,6 +58,7 @@ class Implementation(NamedTuple):
     library: Any
     levels: range
     level: int
+    bestLevel: int
     strategies: range
     leastWindowBits: int
 
@@ -82,13 +85,13 @@ class Implementation(NamedTuple):
         return made
 
 
-_IMPLEMENTATIONS: dict[str, tuple[str, str, range, int, range, int]] = {
+_IMPLEMENTATIONS: dict[str, tuple[str, str, range, int, int, range, int]] = {
     # The module, the package that has it, and the rest of an Implementation.
-    "zlib": ("zlib", "zlib", range(1, 10), 6, range(5), 8),
-    "zlib-ng": ("zlib_ng.zlib_ng", "zlib-ng", range(1, 10), 6, range(5), 8),
+    "zlib": ("zlib", "zlib", range(1, 10), 6, 8, range(5), 8),
+    "zlib-ng": ("zlib_ng.zlib_ng", "zlib-ng", range(1, 10), 6, 8, range(5), 8),
     # Its compressor goes back 512 bytes in a window of 9 bits, and it knows no
     # strategies.  It compresses on level 0 too.
-    "isal": ("isal.isal_zlib", "isal", range(4), 2, range(1), 9),
+    "isal": ("isal.isal_zlib", "isal", range(4), 2, 2, range(1), 9),
 }
 
 
@@ -104,7 +107,7 @@ def implementationNamed(name: str) -> Implementation:
 
 @cache
 def _load(name: str) -> Implementation:
-    module, package, levels, level, strategies, least = _IMPLEMENTATIONS[name]
+    module, package, *_ = known = _IMPLEMENTATIONS[name]
     try:
         library = import_module(module)
     except ImportError as error:
@@ -112,4 +115,4 @@ def _load(name: str) -> Implementation:
             f"implementation {name!r} needs the package {package}, which cannot be"
             f" imported: {error}"
         ) from error
-    return Implementation(library, levels, level, strategies, least)
+    return Implementation(library, *known[2:])

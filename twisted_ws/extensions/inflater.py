@@ -27,9 +27,12 @@ frames by default, because that is what a sender does who knows no better way to
 """
 
 _TAIL = b"\x00\x00\xff\xff"
-# An empty block with fixed codes, an empty stored block.  They give no output where a
-# block may begin.  Elsewhere they are data, or damage.
-_PROBE = b"\x02\x00\x00\x00\xff\xff"
+# Empty blocks: they give no output where a block may begin, and change nothing.  In the
+# data of a block they give some, or are damage.  Within the head of a block they can
+# give none: so they are twice as many as it took to get out of any that was tried.  A
+# copy of the decompressor would tell as much, from one block that says it is the last;
+# but it takes twice the time, and not every implementation makes copies.
+_PROBE = b"\x00\x00\x00\xff\xff" * 64
 _END = _TAIL + _PROBE
 
 # What is left behind a final block is copied each time, so it has to be little.
@@ -63,7 +66,7 @@ class Inflater:
         implementation: Implementation,
         bits: int,
         forgets: bool,
-        maxRatio: float | None,
+        maxRatio: int | None,
     ) -> None:
         """
         @param bits: how far back the peer may refer: two to this power bytes.
@@ -111,38 +114,43 @@ class Inflater:
             self._received = self._produced = self._finalBlocks = 0
         elif not self._inMessage:
             return frame
+        # What follows is one method, and without min and max, because of their price
+        # to a short message.
+        limit = maxSize if maxSize < _MOST else _MOST
+        self._received += len(payload)
+        if self._maxRatio is not None:
+            allowed = self._maxRatio * self._received
+            if allowed < RATIO_FREE:
+                allowed = RATIO_FREE
+            allowed -= self._produced
+            if allowed < limit:
+                limit = allowed
+        decompressor = self._decompressor
         try:
-            data = self._decompress(payload, maxSize)
+            if decompressor is None:
+                decompressor = self._newDecompressor()
+            # One byte more than there may be: without that one, it was all.
+            data = decompressor.decompress(payload, limit + 1)
+            if decompressor.eof:
+                data = self._goOn(payload, data, limit + 1)
+            if len(data) > limit:
+                raise self._tooBig(limit == maxSize)
+            self._produced += len(data)
             if fin:
                 self._endMessage()
         except self._implementation.library.error as error:
             raise InvalidPayload(f"compressed data that is damaged: {error}") from None
         return Frame(opcode, data, fin, rsv)
 
-    def _decompress(self, payload: bytes, maxSize: int) -> bytes:
-        self._received += len(payload)
-        limit = min(maxSize, _MOST)
-        if self._maxRatio is not None:
-            allowed = max(RATIO_FREE, int(self._maxRatio * self._received))
-            limit = min(limit, allowed - self._produced)
-        decompressor = self._decompressor
-        if decompressor is None:
-            decompressor = self._newDecompressor()
-        # One byte more than there may be: so all of it came out if that one did not.
-        data = decompressor.decompress(payload, limit + 1)
-        if decompressor.eof:
-            data = self._goOn(payload, data, limit + 1)
-        if len(data) > limit:
-            if limit == maxSize:
-                raise PayloadTooBig(
-                    "a compressed message that is too long", "maxReceivedMessageSize"
-                )
-            raise PayloadTooBig(
-                f"a message {self._maxRatio} times as long as its compressed data",
-                "maxRatio",
+    def _tooBig(self, isTooLong: bool) -> PayloadTooBig:
+        if isTooLong:
+            return PayloadTooBig(
+                "a compressed message that is too long", "maxReceivedMessageSize"
             )
-        self._produced += len(data)
-        return data
+        return PayloadTooBig(
+            f"a message over {self._maxRatio} times as long as its compressed data",
+            "maxRatio",
+        )
 
     def _goOn(self, payload: bytes, data: bytes, most: int) -> bytes:
         """
