@@ -34,7 +34,7 @@ def instrumented(name: str) -> AbstractContextManager[object]:
         import atheris
 
         context: AbstractContextManager[object] = atheris.instrument_imports(
-            include=["twisted_ws._wire"]
+            include=["twisted_ws._wire", "twisted_ws.extensions"]
         )
         return context
     return nullcontext()
@@ -142,7 +142,14 @@ def main(target: Target, name: str, tokens: Sequence[bytes]) -> None:
     parser.add_argument("--runs", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--input", type=bytes.fromhex, help="one input, in hex")
+    parser.add_argument(
+        "--dictionary", action="store_true", help="print one for libFuzzer"
+    )
     options = parser.parse_args()
+    if options.dictionary:
+        for token in tokens:
+            print('"' + "".join(f"\\x{octet:02x}" for octet in token) + '"')
+        return
     if options.input is not None:
         print(target(options.input))
         return

@@ -3,19 +3,22 @@
 """
 Fuzzes the frame layer.
 
-The first byte of an input chooses the role and the options of a framer, the second how
-the rest, which is what it receives, is cut into reads and what its receiver does.
+The first byte of an input chooses the role and the options of a framer, the second its
+extensions and what is compared, the third how the rest, which is what it receives, is
+cut into reads and what its receiver does.
 
-Checked: nothing is raised; what waits is no more than a header and a control frame;
-no message is over its limit; one Close frame at most is sent, with a code that may be
-sent, and nothing after it; and however the reads are cut, whether the receiver pauses,
-or whether reads come in while it is called, the same comes of it.
+Checked: nothing is raised; what waits is no more than a header and a control frame, and
+one frame of those that extensions decode; no message is over its limit; one Close frame
+at most is sent, with a code that may be sent, and nothing after it.  And one of these:
+however the reads are cut, whether the receiver pauses, or whether reads come in while
+it is called, the same comes of it; or, what was received is received again when it is
+sent.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +28,10 @@ if __name__ == "__main__":  # from any directory
 from fuzz.driver import instrumented, main
 
 with instrumented(__name__):
-    from tests.wire import CLOSE, RecordingFramer
+    from fuzz.coders import Flipping, Hexing
+    from tests.wire import CLOSE, RecordingFramer, readFrames
+    from twisted_ws import Frame
+    from twisted_ws._wire.chain import Chain
     from twisted_ws._wire.state import State
 
 TOKENS = (
@@ -41,6 +47,12 @@ TOKENS = (
     b"\x80\x00",
     b"\x89\x00",
     b"\x88\x00",
+    b"\xc1\x83\0\0\0\0\x12\xab\x0d",
+    b"\xc2\x03\x12\xab\x0d",
+    b"\xa1\x83\0\0\0\0cba",
+    b"\xa0\x03cba",
+    b"\x41\x00",
+    b"\x61\x00",
     b"\x81\x7e\x00\x7e",
     b"\x82\x7f\0\0\0\0\0\1\0\0",
     b"\x81\xfe\x00\x7e\0\0\0\0",
@@ -50,6 +62,14 @@ TOKENS = (
 )
 
 _SENDABLE = {*range(1000, 1015), *range(3000, 5000)} - {1004, 1006}
+
+CHAINS: tuple[tuple[type[Hexing] | type[Flipping], ...], ...] = (
+    (),
+    (Hexing,),
+    (Flipping,),
+    (Hexing, Flipping),
+    (Flipping, Hexing),
+)
 
 
 def options(choice: int) -> dict[str, Any]:
@@ -65,75 +85,127 @@ def options(choice: int) -> dict[str, Any]:
     }
 
 
-def check(framer: RecordingFramer) -> None:
+class Setup:
     """
-    @raise AssertionError: when something is that may not be.
+    Makes framers that are the same.
+
+    @ivar how: the byte by which reads are cut.
+    @ivar stream: what they receive.
     """
-    limit = framer._maxMessage
-    assert framer.held <= 2 + 4 + 125 or framer._paused, framer.held
+
+    def __init__(self, data: bytes) -> None:
+        self.options = options(data[0])
+        self.coders = CHAINS[(data[1] >> 3) % len(CHAINS)]
+        self.how = data[2]
+        self.stream = data[3:]
+
+    def make(self, **others: Any) -> RecordingFramer:
+        """
+        @param others: what is not as this setup has it.
+        """
+        chain = Chain([coder() for coder in self.coders]) if self.coders else None
+        return RecordingFramer(chain=chain, **{**self.options, **others})
+
+    def cut(self) -> list[bytes]:
+        """
+        @return: the stream in reads.
+        """
+        reads = []
+        at, how = 0, self.how
+        while at < len(self.stream):
+            how = (how * 5 + 3) & 0xFF
+            size = 1 + (how >> 3) % 13
+            reads.append(self.stream[at : at + size])
+            at += size
+        return reads
+
+
+def checkKept(framer: RecordingFramer) -> None:
+    """
+    @raise AssertionError: when more is kept than may be.
+    """
     if framer.state >= State.DISCARDING:
         assert framer.held == 0, framer.held
-    elif framer._sink is not None:
-        assert framer._sink.tell() <= limit, "more is collected than is allowed"
+        return
+    assert framer.held <= 2 + 4 + 125 or framer._paused, framer.held
+    if framer._sink is not None:
+        assert framer._sink.tell() <= framer._maxMessage, "a message is over its limit"
+    if framer._wire is not None:
+        assert framer._wire.tell() <= framer._maxFrame, "a frame is over its limit"
+
+
+def check(framer: RecordingFramer) -> None:
+    """
+    @raise AssertionError: when something happened that may not.
+    """
+    checkKept(framer)
     for message in framer.messages if framer._assembling else ():
         size = len(message.encode() if isinstance(message, str) else message)
-        assert size <= limit, f"a message of {size} bytes, over {limit}"
-    assert framer.closeCode is None or framer.closeCode in _SENDABLE, framer.closeCode
+        assert size <= framer._maxMessage, f"a message of {size} bytes"
+    code = framer.closeCode
+    assert code is None or code in _SENDABLE, code
     firsts = [first for first, _ in framer.sent]
     assert CLOSE not in firsts[:-1], "something was sent after a Close frame"
 
 
-def receive(framer: RecordingFramer, reads: list[bytes]) -> tuple[Any, ...]:
+def receive(framer: RecordingFramer, reads: list[bytes]) -> RecordingFramer:
     """
-    @return: what came of it.
+    @return: C{framer}, when it has received that.
     """
     for read in reads:
         framer.dataReceived(read)
-        check(framer)
-    return framer.outcome()
+        checkKept(framer)
+    check(framer)
+    return framer
 
 
-def cut(data: bytes, how: int) -> list[bytes]:
+def compare(framer: RecordingFramer, other: RecordingFramer) -> None:
     """
-    @return: C{data} in reads of sizes that a byte stands for.
+    @raise AssertionError: when not the same came of it.
     """
-    reads = []
-    at = 0
-    while at < len(data):
-        how = (how * 5 + 3) & 0xFF
-        size = 1 + (how >> 3) % 13
-        reads.append(data[at : at + size])
-        at += size
-    return reads
+    assert framer.outcome() == other.outcome(), (
+        f"{framer.outcome()} != {other.outcome()}"
+    )
 
 
-def singly(data: bytes) -> list[bytes]:
+def cut(setup: Setup, whole: RecordingFramer) -> None:
     """
-    @return: C{data} in reads of one byte.
+    It comes in reads of some sizes.
     """
-    return [data[at : at + 1] for at in range(len(data))]
+    compare(receive(setup.make(), setup.cut()), whole)
 
 
-def receivePausing(framer: RecordingFramer, reads: list[bytes]) -> tuple[Any, ...]:
+def byteByByte(setup: Setup, whole: RecordingFramer) -> None:
     """
-    @return: what comes of it when each message pauses.
+    It comes in reads of one byte.
     """
+    stream = setup.stream
+    reads = [stream[at : at + 1] for at in range(len(stream))]
+    compare(receive(setup.make(), reads), whole)
+
+
+def pausing(setup: Setup, whole: RecordingFramer) -> None:
+    """
+    Each message pauses.
+    """
+    framer = setup.make()
     framer.react = lambda message: framer._pauseReceipt()
-    for number, read in enumerate(reads):
+    for number, read in enumerate(setup.cut()):
         framer.dataReceived(read)
         if number & 1:
             framer._resumeReceipt()
     while framer._paused and framer.state < State.DISCARDING:
         framer._resumeReceipt()
     check(framer)
-    return framer.outcome()
+    compare(framer, whole)
 
 
-def receiveNested(framer: RecordingFramer, reads: list[bytes]) -> tuple[Any, ...]:
+def nested(setup: Setup, whole: RecordingFramer) -> None:
     """
-    @return: what comes of it when reads come in during deliveries.
+    Reads come in during deliveries.
     """
-    reads = list(reads)
+    framer = setup.make()
+    reads = setup.cut()
 
     def react(message: object) -> None:
         if reads:
@@ -143,30 +215,64 @@ def receiveNested(framer: RecordingFramer, reads: list[bytes]) -> tuple[Any, ...
     while reads:
         framer.dataReceived(reads.pop(0))
     check(framer)
-    return framer.outcome()
+    compare(framer, whole)
 
 
-def receiveEnding(choice: dict[str, Any], how: int, data: bytes) -> None:
+def ending(setup: Setup, whole: RecordingFramer) -> None:
     """
-    The receiver pauses and closes, closes, or fails, at its second message.
-
-    @raise AssertionError: when what comes of it depends on how the reads are cut.
+    The receiver pauses and closes, closes, or fails, at its second message: what comes
+    of it does not depend on how the reads are cut.
     """
-    outcomes = []
-    for reads in ([data], cut(data, how)):
-        framer = RecordingFramer(**choice)
+    framers = []
+    for reads in ([setup.stream], setup.cut()):
+        framer = setup.make()
 
         def react(message: object, framer: RecordingFramer = framer) -> None:
             if len(framer.messages) == 2:
-                if how & 0xC0 == 0xC0:
+                if setup.how & 0xC0 == 0xC0:
                     raise RuntimeError
-                if how & 0x40:
+                if setup.how & 0x40:
                     framer._pauseReceipt()
                 framer.close(4000)
 
         framer.react = react
-        outcomes.append(receive(framer, reads))
-    assert outcomes[0] == outcomes[1], f"{outcomes[0]} != {outcomes[1]}"
+        framers.append(receive(framer, reads))
+    compare(*framers)
+
+
+def sent(setup: Setup, whole: RecordingFramer) -> None:
+    """
+    What was received is sent by a framer of the peer's role to another one.
+    """
+    threshold = 1 + setup.how % 40
+    sender = setup.make(isServer=not whole.isServer, fragmentationThreshold=threshold)
+    for message in whole.messages:
+        if isinstance(message, Frame):
+            sender.sendFrame(message)
+        else:
+            sender.sendMessage(message)
+    assert sender.state == State.OPEN, sender.closeSent
+    if whole._assembling:
+        # Neither of the extensions makes anything longer.
+        sizes = [len(frame.payload) for frame in readFrames(sender.written)]
+        assert max(sizes, default=0) <= threshold, sizes
+    again = setup.make(
+        maxReceivedMessageSize=None,
+        maxReceivedFrameSize=None,
+        maxReceivedFragments=None,
+    )
+    receive(again, [sender.written])
+    assert again.messages == whole.messages, f"{again.messages} != {whole.messages}"
+
+
+COMPARISONS: tuple[Callable[[Setup, RecordingFramer], None], ...] = (
+    cut,
+    byteByByte,
+    pausing,
+    nested,
+    ending,
+    sent,
+)
 
 
 def TestOneInput(data: bytes) -> Hashable:
@@ -174,22 +280,14 @@ def TestOneInput(data: bytes) -> Hashable:
     @return: what kinds of calls there were.
     @raise AssertionError: when the framer breaks its contract.
     """
-    if len(data) < 3:
+    if len(data) < 4:
         return None
-    choice, how, stream = options(data[0]), data[1], data[2:]
-    framer = RecordingFramer(**choice)
-    whole = receive(framer, [stream])
-    for name, outcome in (
-        ("cut", receive(RecordingFramer(**choice), cut(stream, how))),
-        ("byte by byte", receive(RecordingFramer(**choice), singly(stream))),
-        ("pausing", receivePausing(RecordingFramer(**choice), cut(stream, how))),
-        ("nested", receiveNested(RecordingFramer(**choice), cut(stream, how))),
-    ):
-        assert outcome == whole, f"{name}: {outcome} != {whole}"
-    receiveEnding(choice, how, stream)
-    said = [str(violation)[:12] for violation in framer.violations]
-    kinds = [call[0] if call[0] != "sent" else call[1] for call in framer.calls[:6]]
-    return choice["isServer"], tuple(kinds), tuple(said), bool(framer._opcode)
+    setup = Setup(data)
+    whole = receive(setup.make(), [setup.stream])
+    COMPARISONS[(data[1] & 7) % len(COMPARISONS)](setup, whole)
+    said = [str(violation)[:12] for violation in whole.violations]
+    kinds = [call[0] if call[0] != "sent" else call[1] for call in whole.calls[:6]]
+    return whole.isServer, tuple(kinds), tuple(said), bool(whole._opcode)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@
 Fuzzes what reads and writes the opening handshake.
 
 The first byte of an input chooses what the rest is: a request, a response and its
-body, Sec-WebSocket-Extensions fields, Cookie fields, or header fields to send.
+body, Sec-WebSocket-Extensions fields, Cookie fields, or header fields to send.  What is
+agreed on about extensions is in C{extensions.py}.
 
 Checked: what the peer sends raises L{InvalidUpgrade} and nothing else, and then there
 is an answer to it; what is accepted can be answered; nothing that is written has a
@@ -26,7 +27,12 @@ with instrumented(__name__):
     from twisted_ws._wire.cookies import Cookie, parseCookies
     from twisted_ws._wire.errors import InvalidUpgrade
     from twisted_ws._wire.handshake import VERSIONS, acceptance, readRequest, refusal
-    from twisted_ws._wire.headers import checkField, parseExtensions, renderHead
+    from twisted_ws._wire.headers import (
+        checkField,
+        parseExtensions,
+        renderExtensions,
+        renderHead,
+    )
     from twisted_ws._wire.opening import Body, Opening, readResponse
 
 TOKENS = (
@@ -68,6 +74,7 @@ OPENING = Opening(
     host="h",
     target="/",
     protocols=("chat", "superchat"),
+    extensions=(("permessage-deflate", (("client_max_window_bits", None),)),),
     origin="http://h",
     key="dGhlIHNhbXBsZSBub25jZQ==",
 )
@@ -98,13 +105,16 @@ def fuzzRequest(data: bytes) -> Hashable:
     assert offer.target.startswith("/") and offer.target.isascii(), offer.target
     assert offer.version in VERSIONS
     chosen = offer.protocols[0] if offer.protocols else None
-    pairs = acceptance(offer, chosen)
+    pairs = acceptance(offer, chosen, extensions=offer.extensions)
     checkHead(renderHead(b"HTTP/1.1 101 Switching Protocols", pairs), len(pairs) + 1)
     # Whoever asks like that is understood.
-    again = Opening(offer.host, offer.target, offer.version, offer.protocols)
+    again = Opening(
+        offer.host, offer.target, offer.version, offer.protocols, offer.extensions
+    )
     reread = readRequest(again.render().split(b"\r\n")[:-2])
     assert (reread.host, reread.target) == (offer.host, offer.target)
     assert reread.protocols == offer.protocols
+    assert reread.extensions == offer.extensions
     return offer.version, bool(chosen), len(offer.extensions), offer.origin is None
 
 
@@ -117,9 +127,11 @@ def fuzzResponse(data: bytes) -> Hashable:
         response = readResponse(head.split(b"\r\n"))
         assert 100 <= response.status <= 599
         if response.status == 101:
-            chosen = OPENING.check(response)
+            chosen, extensions = OPENING.check(response)
             assert chosen in (None, *OPENING.protocols), chosen
-            return chosen
+            assert {name for name, _ in extensions} <= {"permessage-deflate"}
+            renderExtensions(extensions)
+            return chosen, min(len(extensions), 2)
     except InvalidUpgrade as error:
         assert str(error).isprintable(), str(error)
         return str(error)[:30]
@@ -145,13 +157,7 @@ def fuzzExtensions(data: bytes) -> Hashable:
         extensions = parseExtensions(data.decode("latin-1").split("\n"))
     except InvalidUpgrade:
         return None
-    written = ", ".join(
-        "; ".join(
-            [name]
-            + [key if value is None else f"{key}={value}" for key, value in parameters]
-        )
-        for name, parameters in extensions
-    )
+    written = renderExtensions(extensions).decode("ascii")
     assert parseExtensions([written]) == extensions, written
     return tuple(len(parameters) for _, parameters in extensions)
 

@@ -578,6 +578,21 @@ class ReceiveTests(SynchronousTestCase):
                 self.assertIs(c.receiver.reason.__cause__, error)
                 self.assertEqual(len(self.flushLoggedErrors(type(error))), 1, role)
 
+    def test_failsInPieces(self) -> None:
+        """
+        Also at a frame that came in several reads, and at a fragment.
+        """
+        for isServer, role in BOTH:
+            for frame in ((0xC1, b"<x"), (0x41, b"<x")):
+                extension = Marking()
+                extension.onDecode = lambda frame: frame._replace(payload=1 // 0)
+                c = begin(isServer, extension)
+                for octet in c.frame(*frame):
+                    c.sendBytes(bytes([octet]))
+                self.assertEqual(c.take(), [(0x88, b"\x03\xf3internal error")], role)
+                self.assertEqual(c.receiver.messages, [], role)
+                self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     def test_lostWithin(self) -> None:
         """
         A connection that ends within a frame lets go of it.

@@ -14,28 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.deflating import IMPLEMENTATIONS, Stream, compressed, inflated, pair
+from tests.deflating import Stream, compressed, inflated, installed, pair
 from tests.test_framer_properties import tried
 from twisted_ws import Frame, PerMessageDeflate
 from twisted_ws.errors import InvalidPayload, PayloadTooBig
 from twisted_ws.extensions import RSV1
 from twisted_ws.extensions.implementations import implementationNamed
 from twisted_ws.extensions.inflater import Inflater
-
-
-def installed() -> list[str]:
-    """
-    @return: the implementations that can be tried.
-    """
-    names = []
-    for name in IMPLEMENTATIONS:
-        try:
-            implementationNamed(name)
-        except ValueError:
-            continue
-        names.append(name)
-    return names
-
 
 BITS = st.integers(9, 15)
 OPTIONS = st.fixed_dictionaries(

@@ -272,6 +272,11 @@ class BlockTests(SynchronousTestCase):
             for payloads in ((FINAL,), (HELLO + TAIL, FINAL), (FINAL, FINAL)):
                 self.assertEqual(read(i, *payloads), b"Hello" * len(payloads))
                 self.assertEqual(read(i, HELLO), b"Hello")
+            for at in range(len(FINAL) + 1):
+                # However it is cut into frames, empty ones among them.
+                payloads = (FINAL[:at], b"", FINAL[at:], b"", b"")
+                self.assertEqual(read(i, *payloads), b"Hello", at)
+                self.assertEqual(read(i, HELLO), b"Hello")
 
     def test_finalForgets(self) -> None:
         """

@@ -81,6 +81,12 @@ TAKEN = [
         wanting(clientNoContextTakeover=True),
     ),
     AnswerRow(
+        "RFC 7692 7.1.2.2 more client bits than offered",
+        (f"{D}; client_max_window_bits=12",),
+        True,
+        wanting(clientMaxWindowBits=10),
+    ),
+    AnswerRow(
         "RFC 7692 7.1.2.2 no agreement to client bits",
         (D,),
         True,

@@ -126,6 +126,9 @@ class Inflater:
             if allowed < limit:
                 limit = allowed
         decompressor = self._decompressor
+        if decompressor is None and self._finalBlocks and not payload:
+            # Behind a final block nothing has to follow, in whatever frames.
+            return Frame(opcode, payload, fin, rsv)
         try:
             if decompressor is None:
                 decompressor = self._newDecompressor()
