@@ -6,7 +6,7 @@ An extension of one's own: a checksum behind the payload of every frame.
 
 Run it to see a server and a client agree on it, on top of compression::
 
-    python -m examples.checksum
+    python -m examples.checksum [--algorithm=crc32|adler32]
 
 What it shows: how the two sides agree on a parameter (the algorithm), how frames are
 changed both ways and marked by a reserved bit, and how a peer that breaks the rules is
@@ -17,6 +17,7 @@ of the compressed bytes.
 
 from __future__ import annotations
 
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from typing import Any
 from zlib import adler32, crc32
@@ -39,7 +40,7 @@ from twisted_ws.errors import InvalidPayload
 from twisted_ws.extensions import RSV2, Extension
 from twisted_ws.interfaces import IExtension, IExtensionFactory, Parameters
 
-ALGORITHMS: dict[str | None, Callable[[bytes], int]] = {
+ALGORITHMS: dict[str, Callable[[bytes], int]] = {
     "crc32": crc32,
     "adler32": adler32,
 }
@@ -134,11 +135,26 @@ class Echo(MessageReceiver):
         self.transport.sendMessage(message)
 
 
-async def main(reactor: Any) -> None:
+def parse(arguments: list[str] | None = None) -> Namespace:
+    """
+    Read the command line.
+    """
+    parser = ArgumentParser("checksum", description="A checksum on every frame.")
+    parser.add_argument(
+        "--algorithm",
+        choices=list(ALGORITHMS),
+        default="adler32",
+        help="what the server knows (default: %(default)s); the client knows all",
+    )
+    return parser.parse_args(arguments)
+
+
+async def main(reactor: Any, options: Namespace) -> None:
     """
     A server and a client.
     """
-    ours = ServerConfig(extensions=(PerMessageDeflate(), ChecksumFactory("adler32")))
+    known = ChecksumFactory(options.algorithm)
+    ours = ServerConfig(extensions=(PerMessageDeflate(), known))
     theirs = ClientConfig(extensions=(PerMessageDeflate(), ChecksumFactory()))
     server = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
     port = await server.listen(WebSocketFactory(Echo, ours, reactor))
@@ -155,4 +171,4 @@ async def main(reactor: Any) -> None:
 
 
 if __name__ == "__main__":
-    react(lambda reactor: main(reactor))
+    react(main, [parse()])

@@ -15,11 +15,20 @@ from typing import Any
 from twisted_ws import Frame, PerMessageDeflate
 from twisted_ws.extensions import RSV1
 from twisted_ws.extensions.implementations import implementationNamed
+from twisted_ws.extensions.inflater import Inflater
 
 TEXT, BINARY = 1, 2
 TAIL = b"\x00\x00\xff\xff"
 EMPTY_BLOCK = b"\x00" + TAIL
 LIMIT = 1 << 20
+HELLO = bytes.fromhex("f248cdc9c90700")
+"""
+The example of RFC 7692 section 7.2.3.1.
+"""
+FINAL = bytes.fromhex("f348cdc9c90700")
+"""
+The same word in a block that says that it is the last.
+"""
 IMPLEMENTATIONS = ("zlib", "zlib-ng", "isal")
 FORGETFUL = {"serverNoContextTakeover": True, "clientNoContextTakeover": True}
 
@@ -79,6 +88,31 @@ def inflated(*payloads: bytes, bits: int = 15) -> list[bytes]:
         made.append(decompressor.decompress(payload + TAIL))
         assert not decompressor.eof and not decompressor.unconsumed_tail
     return made
+
+
+def inflater(
+    forgets: bool = False,
+    bits: int = 15,
+    maxRatio: int | None = None,
+    implementation: str = "zlib",
+) -> Inflater:
+    """
+    @return: one that has read nothing.
+    """
+    return Inflater(implementationNamed(implementation), bits, forgets, maxRatio)
+
+
+def read(i: Inflater, *payloads: bytes) -> bytes:
+    """
+    @return: the message whose frames have these payloads.
+    """
+    parts = []
+    last = len(payloads) - 1
+    for at, payload in enumerate(payloads):
+        decoded = i.decode(compressed(payload, at == last, at == 0), LIMIT)
+        assert decoded[2:4] == (at == last, 0), decoded
+        parts.append(decoded.payload)
+    return b"".join(parts)
 
 
 def installed() -> list[str]:

@@ -95,6 +95,34 @@ class ExampleTests(SynchronousTestCase):
         encoded = deflater().encode(Frame(TEXT, b""))
         self.assertEqual(encoded[:4], (TEXT, b"\x00", True, RSV1))
 
+    def test_nothingToFlush(self) -> None:
+        """
+        7.2.3.6: so it is with a library that makes no empty block where there is
+        nothing to flush, as zlib does when it is asked for nothing but that.
+        """
+
+        class Library:
+            """
+            Has nothing to say.
+            """
+
+            def compressobj(self, *how: int) -> Library:
+                """
+                It is its own compressor.
+                """
+                return self
+
+            def compress(self, data: bytes) -> bytes:
+                """
+                Nothing.
+                """
+                return b""
+
+            flush = compress
+
+        quiet = Deflater(ZLIB._replace(library=Library()), (6, 9, 8, 0), False, 0, None)
+        self.assertEqual(quiet.encode(Frame(TEXT, b""))[1:4], (b"\x00", True, RSV1))
+
 
 class ChoiceTests(SynchronousTestCase):
     """
@@ -369,6 +397,6 @@ class TimeTests(SynchronousTestCase):
         self.assertFalse(d.hasContext)
         self.assertEqual(clock.getDelayedCalls(), [])
         d.encode(self.message)
+        self.assertEqual(clock.getDelayedCalls(), [])
         d.stop()
         self.assertFalse(d.hasContext)
-        self.assertEqual(clock.getDelayedCalls(), [])

@@ -289,7 +289,7 @@ class RatioTests(SynchronousTestCase):
         stream = Stream()
         frames = [stream.flushed(noise), stream.flushed(bytes(RATIO_FREE)), b"\x00"]
         self.assertEqual(receive(inflater(2), frames, LIMIT), 4 * RATIO_FREE)
-        frames = [*frames[:2], stream.flushed(bytes(9 * RATIO_FREE)), b"\x00"]
+        frames = [*frames[:2], stream.flushed(bytes(3 * RATIO_FREE)), b"\x00"]
         self.assertRaises(PayloadTooBig, receive, inflater(2), frames, LIMIT)
 
     def test_perMessage(self) -> None:

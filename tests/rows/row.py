@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import ANY
 
-from twisted.logger import LogLevel, capturedLogs, formatEvent
+from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.wire import PING, TEXT
@@ -204,8 +204,14 @@ class Row:
         def run(way: str, **options: Any) -> Run:
             return Run(test, self, isServer, version, way, **options)
 
-        with capturedLogs() as logged:
+        logged: list[LogEvent] = []
+        # capturedLogs would go on when a row fails.
+        observer = logged.append
+        globalLogPublisher.addObserver(observer)
+        try:
             self._checkReads(run("in one read"), [data])
+        finally:
+            globalLogPublisher.removeObserver(observer)
         self._checkLog(test, logged)
         self._checkBytes(run("byte by byte"), data)
         if version != 13:
