@@ -255,8 +255,13 @@ class CheckTests(SynchronousTestCase):
         ),
         (
             "an extension",
-            ("Sec-WebSocket-Extensions: ", "Sec-WebSocket-Extensions: x"),
+            ("Sec-WebSocket-Extensions: x",),
             "an extension that was not offered: 'x'",
+        ),
+        (
+            "RFC 6455 11.3.2 two fields of extensions",
+            ("Sec-WebSocket-Extensions: ", "Sec-WebSocket-Extensions: "),
+            "2 sec-websocket-extensions header fields",
         ),
     ]
 

@@ -124,6 +124,7 @@ class Opening:
         """
         Judge a response with status 101.
 
+        @return: what the server has chosen.
         @raise InvalidUpgrade: when it does not answer this handshake.
         """
         headers = response.headers
@@ -136,7 +137,9 @@ class Opening:
             raise InvalidUpgrade("no Connection: Upgrade in the response")
         if headers.getOnly("sec-websocket-accept") != acceptHash(self.key).decode():
             raise InvalidUpgrade("a wrong Sec-WebSocket-Accept in the response")
-        extensions = parseExtensions(headers.getAll("sec-websocket-extensions"))
+        # In a response the field may be there once (RFC 6455 section 11.3.2).
+        field = headers.getOnly("sec-websocket-extensions")
+        extensions = [] if field is None else parseExtensions([field])
         offered = {name for name, _ in self.extensions}
         for name, _ in extensions:
             if name not in offered:
