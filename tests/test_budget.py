@@ -11,8 +11,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_ws import MessageReceiver, ServerConfig, WebSocketConnection
@@ -106,8 +106,7 @@ class BudgetTests(SynchronousTestCase):
         No timer is set, moved or looked at for a message.
         """
         connection, _ = openConnection()
-        clock = connection._clock
-        assert isinstance(clock, Clock)
+        clock: Any = connection.clock
         before = [(call, call.getTime()) for call in clock.getDelayedCalls()]
         connection.dataReceived(encodeFrame(0x81, b"x", True))
         after = [(call, call.getTime()) for call in clock.getDelayedCalls()]

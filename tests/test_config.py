@@ -27,6 +27,17 @@ COMMON = {
     "useNativeKeepalive": False,
     "closeTimeout": 5.0,
     "disableNagleAlgorithm": True,
+    "sendHighWater": 65536,
+    "sendLowWater": 16384,
+    "maxSendBuffer": 1048576,
+    "slowReaderPolicy": "close",
+    "pauseWhileCongested": False,
+    "sendStallTimeout": 30.0,
+    "idleTimeout": None,
+    "maxPendingMessages": 16,
+    "maxPendingBytes": 1048576,
+    "concurrentMessages": 1,
+    "maxPongRate": 50,
     "handshakeTimeout": 10.0,
     "maxHeaderLine": 8192,
     "maxHeaderLines": 128,
@@ -40,6 +51,15 @@ SERVER = {
     "readForwarded": False,
     "protocols": (),
     "preferClientProtocols": False,
+    "pauseWhileCongested": True,
+    "maxConnections": None,
+    "maxPendingHandshakes": 1024,
+    "retryAfter": 5,
+    "maxTotalBuffer": 268435456,
+    "budgetPolicy": "close-largest",
+    "drainTime": None,
+    "drainTimeout": 10.0,
+    "drainCode": 1001,
 }
 CLIENT = {
     **COMMON,
@@ -52,6 +72,8 @@ CLIENT = {
 NO_FLAG = [None, 0, 1, "true", "", [], 1.0]
 NO_NUMBER = ["1", "", b"1", [], {}, object()]
 NO_SIZE = [*NO_NUMBER, 0, -1, 1.5, 8192.0, True, False, float("inf"), float("nan")]
+NO_AMOUNT = [each for each in NO_SIZE if each != 0 or each is False]
+NO_CHOICE = [None, "", "no such", 1, True, ["close"], b"close"]
 NO_DURATION = [
     *NO_NUMBER,
     None,
@@ -65,6 +87,7 @@ NO_DURATION = [
     float("nan"),
     1j,
 ]
+NO_WAIT = [each for each in NO_DURATION if each is not None]
 NO_LIST = [
     *(
         None,
@@ -122,6 +145,17 @@ WRONG = {
     "useNativeKeepalive": NO_FLAG,
     "closeTimeout": NO_DURATION,
     "disableNagleAlgorithm": NO_FLAG,
+    "sendHighWater": [*NO_AMOUNT, None],
+    "sendLowWater": [*NO_AMOUNT, None],
+    "maxSendBuffer": NO_SIZE,
+    "slowReaderPolicy": NO_CHOICE,
+    "pauseWhileCongested": NO_FLAG,
+    "sendStallTimeout": NO_WAIT,
+    "idleTimeout": NO_WAIT,
+    "maxPendingMessages": [*NO_SIZE, None],
+    "maxPendingBytes": NO_SIZE,
+    "concurrentMessages": [*NO_SIZE, None],
+    "maxPongRate": NO_SIZE,
     "handshakeTimeout": NO_DURATION,
     "maxHeaderLine": [*NO_SIZE, None, 63],
     "maxHeaderLines": [*NO_SIZE, None, 7],
@@ -211,6 +245,14 @@ WRONG = {
         Odd(),
     ],
     "preferClientProtocols": NO_FLAG,
+    "maxConnections": NO_SIZE,
+    "maxPendingHandshakes": NO_SIZE,
+    "retryAfter": [*NO_SIZE, None],
+    "maxTotalBuffer": NO_SIZE,
+    "budgetPolicy": NO_CHOICE,
+    "drainTime": NO_WAIT,
+    "drainTimeout": NO_DURATION,
+    "drainCode": [*NO_SIZE, None, 999, 1005, 1006, 1015, 2999, 5000],
     "webSocketVersion": [None, 0, 7, 12, 14, -13, "13", b"13", [13], object()],
 }
 RIGHT = {
@@ -221,6 +263,24 @@ RIGHT = {
     "keepaliveInterval": [0.001, 1, 1e6],
     "keepaliveGracePeriod": [0.001, 1],
     "closeTimeout": [0.001, 1],
+    "sendHighWater": [16384, 1 << 40],
+    "sendLowWater": [0, 65536],
+    "maxSendBuffer": [1, None],
+    "slowReaderPolicy": ["close", "drop-oldest", "drop-newest", "coalesce"],
+    "sendStallTimeout": [0.001, 1, None],
+    "idleTimeout": [0.001, 1, None],
+    "maxPendingMessages": [1, 1 << 40],
+    "maxPendingBytes": [1, None],
+    "concurrentMessages": [1, 1 << 40],
+    "maxPongRate": [1, None],
+    "maxConnections": [1, None],
+    "maxPendingHandshakes": [1, None],
+    "retryAfter": [1, 86400],
+    "maxTotalBuffer": [1, None],
+    "budgetPolicy": ["close-largest", "close-this"],
+    "drainTime": [0.001, 60, None],
+    "drainTimeout": [0.001, 60],
+    "drainCode": [1000, 1001, 1012, 4999],
     "handshakeTimeout": [0.001, 1],
     "maxHeaderLine": [64, 1 << 20],
     "maxHeaderLines": [8, 1000],

@@ -203,31 +203,6 @@ class Frameless(HalfReceiver):
         self.calls.append("messageReceived")
 
 
-class AsyncReceiver(RecordingReceiver):
-    """
-    Takes messages by a coroutine function, which nothing would run.
-    """
-
-    async def messageReceived(self, message):
-        raise AssertionError("it was run")
-
-
-class CoroutineTests(SynchronousTestCase):
-    """
-    A receiver that could not work is not left to lose its messages.
-    """
-
-    def test_refused(self):
-        """
-        A coroutine function for C{messageReceived} is logged, and the connection closes
-        with 1011.
-        """
-        c = Conversation(True, AsyncReceiver())
-        self.assertEqual(c.take(), [(0x88, b"\x03\xf3internal error")])
-        (logged,) = self.flushLoggedErrors(TypeError)
-        self.assertIn("use an Inbox", str(logged.value))
-
-
 class OneMakeConnectionTests(SynchronousTestCase):
     """
     A receiver sees exactly one C{makeConnection} and one C{connectionLost}.

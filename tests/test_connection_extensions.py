@@ -196,7 +196,7 @@ class LifeTests(SynchronousTestCase):
         for isServer, role in BOTH:
             extension = Marking()
             c = begin(isServer, extension)
-            self.assertEqual(extension.calls, [("made", c.clock)], role)
+            self.assertEqual(extension.calls, [("made", c.connection.clock)], role)
             c.send(CLOSE_1000)
             c.dropCarrier()
             self.assertEqual(extension.calls[1:], ["lost"], role)
@@ -214,7 +214,7 @@ class LifeTests(SynchronousTestCase):
         peer.transport.loseConnection()
         server.flush()
         requests[0].accept(RecordingReceiver())
-        self.assertEqual(extension.calls, [("made", server.clock), "lost"])
+        self.assertEqual(extension.calls, [("made", server.factory.timers), "lost"])
 
     def test_failsToBegin(self) -> None:
         """

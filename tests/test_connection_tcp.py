@@ -296,9 +296,9 @@ class OptionTests(SocketTestCase):
                     endpoint, Inbox(), disableNagleAlgorithm=wanted
                 )
                 for transport in (receiver.transport, client):
-                    handle = transport._carrier.getHandle()
+                    handle = transport.carrier.getHandle()
                     if kind == TLS:
-                        handle = transport._carrier.transport.getHandle()
+                        handle = transport.carrier.transport.getHandle()
                     value = handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
                     self.assertEqual(bool(value), wanted, kind)
 
@@ -311,7 +311,7 @@ class OptionTests(SocketTestCase):
             _, endpoint = await self.serve(TCP, receiver, useNativeKeepalive=wanted)
             client = await self.connect(endpoint, Inbox(), useNativeKeepalive=wanted)
             for transport in (receiver.transport, client):
-                handle = transport._carrier.getHandle()
+                handle = transport.carrier.getHandle()
                 value = handle.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
                 self.assertEqual(bool(value), wanted)
 

@@ -22,22 +22,23 @@ NAMES = """
     AllowOrigins ClientConfig Close CloseCode ClosedAbruptly ClosedCleanly
     ConnectionClosed
     ConnectionNotOpen Cookie Frame Inbox InvalidUpgrade LimitConnections MessageReceiver
-    Opcode PerMessageDeflate ProtocolViolation Router ServerCertificates ServerConfig
+    Opcode PerMessageDeflate ProtocolViolation RateLimit Router ServerCertificates
+    ServerConfig
     Steps TLSPolicy
     UpgradeRejected WebSocketClient
     WebSocketConnection WebSocketError WebSocketFactory WebSocketProtocol
-    WebSocketRequest WebSocketResource connect
+    WebSocketRequest WebSocketResource connect pipe
 """.split()
 
 ERRORS = """
     AlreadyAnswered ClosedAbruptly ClosedCleanly ConnectionClosed ConnectionNotOpen
-    IllegalFrame InvalidPayload InvalidUpgrade PayloadTooBig ProtocolViolation
-    TooManyFragments UpgradeRejected WebSocketError
+    IllegalFrame InvalidPayload InvalidUpgrade MessageDropped PayloadTooBig
+    ProtocolViolation TooManyFragments TryAgainLater UpgradeRejected WebSocketError
 """.split()
 
 INTERFACES = """
     ICarrier IControlReceiver IExtension IExtensionFactory IFrameReceiver
-    IMessageReceiver IUpgrader
+    IMessageReceiver IStreamReceiver IUpgrader
     IWebSocketResource IWebSocketTransport
 """.split()
 

@@ -169,6 +169,23 @@ class BookkeepingTests(ServerTests):
             received, [b"\x81\x05Hello", b"\x81\x05Hello", b"\x88\x02\x03\xe8"]
         )
 
+    def test_broadcastInTheMiddle(self):
+        """
+        A broadcast leaves out who is in the middle of a message that is sent piece by
+        piece, and reaches all others.
+        """
+        self.serve(Echo)
+        peers = [self.connect(handshake()) for _ in range(3)]
+        message = next(iter(self.server.factory.connections)).beginMessage()
+        message.write("Hel")
+        self.server.factory.broadcast("Hello")
+        message.write("lo")
+        message.finish()
+        self.server.flush()
+        received = sorted(peer.take().removeprefix(GREETING) for peer in peers)
+        pieces = b"\x01\x03Hel\x00\x02lo\x80\x00"
+        self.assertEqual(received, [pieces, b"\x81\x05Hello", b"\x81\x05Hello"])
+
 
 class CloseAllTests(ServerTests):
     """
@@ -180,9 +197,8 @@ class CloseAllTests(ServerTests):
         Without connections it is done at once.
         """
         self.serve(Echo)
-        self.assertIsNone(
-            self.successResultOf(self.server.factory.closeAllConnections())
-        )
+        gone = self.server.factory.closeAllConnections()
+        self.assertEqual(self.successResultOf(gone), (0, 0, 0))
 
     def test_goingAway(self):
         """
@@ -202,7 +218,7 @@ class CloseAllTests(ServerTests):
             self.assertEqual(peer.take(), GREETING + GOING_AWAY)
             self.assertNoResult(gone)
             peer.send(ANSWER)
-        self.assertIsNone(self.successResultOf(gone))
+        self.assertEqual(self.successResultOf(gone), (3, 0, 0))
         for receiver in receivers:
             self.assertIsInstance(receiver.reason, ClosedCleanly)
             self.assertEqual(receiver.reason.sent.code, 1001)
@@ -232,7 +248,7 @@ class CloseAllTests(ServerTests):
         self.assertNoResult(gone)
         self.clock.advance(0.1)
         self.server.flush()
-        self.assertIsNone(self.successResultOf(gone))
+        self.assertEqual(self.successResultOf(gone), (0, 3, 0))
         self.server.carriers[1][0].isPaused = False
         self.server.flush()
         self.assertTrue(all(peer.lost for peer in peers))
@@ -251,7 +267,7 @@ class CloseAllTests(ServerTests):
         self.assertEqual(peer.take(), GREETING + b"\x88\x02\x0f\xa0")
         self.assertNoResult(gone)
         peer.send(bytes.fromhex("8882000000000fa0"))
-        self.assertIsNone(self.successResultOf(gone))
+        self.assertEqual(self.successResultOf(gone), (1, 0, 0))
 
     def test_pendingRequests(self):
         """
@@ -262,9 +278,8 @@ class CloseAllTests(ServerTests):
         self.serve(lambda request: Deferred(cancelled.append))
         peer = self.connect(handshake())
         (request,) = self.server.factory.pendingRequests
-        self.assertIsNone(
-            self.successResultOf(self.server.factory.closeAllConnections())
-        )
+        gone = self.server.factory.closeAllConnections()
+        self.assertEqual(self.successResultOf(gone), (0, 0, 1))
         self.server.flush()
         self.assertStatus(peer, 503)
         self.assertEqual(len(cancelled), 1)
@@ -311,8 +326,8 @@ class CloseAllTests(ServerTests):
         second = self.server.factory.closeAllConnections()
         self.server.flush()
         peer.send(ANSWER)
-        self.assertIsNone(self.successResultOf(first))
-        self.assertIsNone(self.successResultOf(second))
+        self.assertEqual(self.successResultOf(first), (1, 0, 0))
+        self.assertEqual(self.successResultOf(second), (1, 0, 0))
 
     def test_receiverThatFails(self):
         """
@@ -329,6 +344,6 @@ class CloseAllTests(ServerTests):
         self.server.flush()
         for peer in peers:
             peer.send(ANSWER)
-        self.assertIsNone(self.successResultOf(gone))
+        self.assertEqual(self.successResultOf(gone), (2, 0, 0))
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 2)
         self.assertQuiet()

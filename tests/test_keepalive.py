@@ -237,12 +237,19 @@ class LateTests(SynchronousTestCase):
 
     def test_noPong(self):
         """
-        A peer that did not answer is dropped all the same.
+        A peer that did not answer is dropped all the same, when the reactor runs: it
+        is asked once more, and has its time.
         """
         c = watched()
         c.advance(20)
+        c.take()
         c.clock.rightNow += 60
         c.turn()
+        c.turn()
+        self.assertEqual(c.take(), [(0x89, b"")])
+        c.advance(9)
+        self.assertEqual(c.receiver.losses, 0)
+        c.advance(1)
         c.turn()
         self.assertEqual(c.receiver.losses, 1)
 
@@ -265,13 +272,14 @@ class PauseTests(SynchronousTestCase):
 
     def test_paused(self):
         """
-        A paused connection is neither asked nor dropped.
+        A paused connection is not dropped for its silence; but it is pinged, since
+        writing is what finds out there that the peer is gone.
         """
         c = watched()
         c.connection.pauseProducing()
         for _ in range(10):
             c.advance(20)
-        self.assertEqual(c.take(), [])
+            self.assertEqual(c.take(), [(0x89, b"")])
         self.assertEqual((c.receiver.losses, c.timers), (0, 1))
 
     def test_pausedInGrace(self):
@@ -371,7 +379,7 @@ class CongestionTests(SynchronousTestCase):
         """
         A peer that sends and never reads lives, as far as keepalive goes.
         """
-        c = watched()
+        c = watched(sendStallTimeout=None, pauseWhileCongested=False)
         c.congest()
         for _ in range(10):
             c.advance(15)

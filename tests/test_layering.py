@@ -19,14 +19,16 @@ PACKAGE = Path(twisted_ws.__file__).parent
 
 # Each may import only what stands to its left.
 ORDER = """
-    _wire errors ending origin interfaces config extensions carrier outgoing pings
-    keepalive connection receiver request application steps limits credentials schemes
-    authentication paths router head protocol _channel resource url _context tls
+    _wire errors ending origin interfaces config extensions carrier _buffered delivery
+    budget holds tickets timers pings keepalive watches outbox outgoing pongs pending
+    incoming reception transmission connection receiver piping request application steps sparing
+    limits buckets rates credentials schemes authentication paths router head admission
+    draining protocol _channel resource url _context tls
     certificates attempt client service demo declared tap testing __init__
 """.split()
 
 WIRE_ORDER = """
-    errors closing state life frames masks chain sender framer headers cookies
+    errors closing state life frames masks chain sender hooks framer headers cookies
     forwarded handshake opening
     __init__
 """.split()

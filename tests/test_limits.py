@@ -5,7 +5,7 @@ L{twisted_ws.LimitConnections}.
 """
 
 from twisted.internet.defer import Deferred
-from twisted.logger import globalLogPublisher
+from twisted.logger import capturedLogs, formatEvent, globalLogPublisher
 
 from twisted_ws import LimitConnections, Steps
 from twisted_ws.limits import clientNetwork
@@ -136,6 +136,28 @@ class LimitConnectionsTests(ServerTests):
         (event,) = events
         self.assertIn("LimitConnections has {most}", event["log_format"])
         self.assertEqual((event["most"], event["key"]), (1, "198.51.100.1"))
+
+    def test_flood(self):
+        """
+        A flood of refusals is one line in a second.
+        """
+        self.limit(LimitConnections(1))
+        self.assertAll(101, of("198.51.100.1"))
+        with capturedLogs() as events:
+            self.assertAll(429, *[of("198.51.100.1")] * 20)
+            self.clock.advance(1)
+            self.assertAll(429, of("198.51.100.1"))
+        self.assertEqual(len(events), 2)
+        self.assertTrue(formatEvent(events[1]).endswith("(and 19 more before)"))
+
+    def test_retryAfter(self):
+        """
+        The refused are told when to come again.
+        """
+        self.limit(LimitConnections(1))
+        self.assertAll(101, of("198.51.100.1"))
+        (peer,) = self.assertAll(429, of("198.51.100.1"))
+        self.assertIn(b"\r\nRetry-After: 5\r\n", peer.received)
 
     def test_unixPeers(self):
         """

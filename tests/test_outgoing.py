@@ -169,7 +169,7 @@ class WhenWritableTests(SynchronousTestCase):
         """
         When the connection closes, who waits is told at its end at the latest.
         """
-        c = Conversation()
+        c = Conversation(pauseWhileCongested=False)
         c.congest()
         waiting = c.connection.whenWritable()
         c.send(CLOSE_1000)
@@ -354,7 +354,7 @@ class PullProducerTests(SynchronousTestCase):
         It is asked once a turn of the reactor while the carrier has room, from the turn
         after it was registered.
         """
-        c = Conversation(keepalive=False)
+        c = Conversation(keepalive=False, sendStallTimeout=None)
         producer = Producer()
         c.connection.registerProducer(producer, False)
         self.assertEqual(producer.calls, [])
@@ -641,13 +641,12 @@ class OwedPongTests(SynchronousTestCase):
         (section 5.5.3), when there is room; memory does not grow.
         """
         for isServer, role in BOTH:
-            c = Conversation(isServer)
+            c = Conversation(isServer, pauseWhileCongested=False)
             c.congest()
             before = len(c.carrier.outgoing)
             for number in range(1000):
                 c.send((0x89, number.to_bytes(2, "big")))
             self.assertEqual(len(c.carrier.outgoing), before, role)
-            self.assertLessEqual(len(c.connection._gate._waiting), 1, role)
             c.readOn()
             self.assertEqual(reassembled(c.take()), [FULL, (0x8A, b"\x03\xe7")], role)
             c.send((0x89, b"next"))
@@ -658,7 +657,7 @@ class OwedPongTests(SynchronousTestCase):
         Each time that the carrier was full one pong is owed; in between each ping is
         answered at once.
         """
-        c = Conversation()
+        c = Conversation(pauseWhileCongested=False)
         for number in range(3):
             c.send((0x89, b"1"), (0x89, b"2"))
             self.assertEqual(c.take(), [(0x8A, b"1"), (0x8A, b"2")])
@@ -671,7 +670,7 @@ class OwedPongTests(SynchronousTestCase):
         """
         It may go between the pieces of a message.
         """
-        c = Conversation()
+        c = Conversation(pauseWhileCongested=False)
         message = c.connection.beginMessage(Opcode.BINARY)
         c.stopReading()
         piece = bytes(MemoryCarrier.highWater)
@@ -690,7 +689,7 @@ class OwedPongTests(SynchronousTestCase):
             ("us", lambda c: c.connection.close()),
             ("peer", lambda c: c.send(CLOSE_1000)),
         ):
-            c = Conversation()
+            c = Conversation(pauseWhileCongested=False)
             c.congest()
             c.send((0x89, b"?"))
             begin(c)
@@ -701,7 +700,7 @@ class OwedPongTests(SynchronousTestCase):
         """
         At the end of the connection it is forgotten, without a trace in the log.
         """
-        c = Conversation(True, MessageReceiver())
+        c = Conversation(True, MessageReceiver(), pauseWhileCongested=False)
         c.congest()
         c.send((0x89, b"?"))
         c.resetCarrier()
@@ -717,7 +716,7 @@ class OwedPongTests(SynchronousTestCase):
             def pingReceived(self, payload):
                 return True
 
-        c = Conversation(True, Receiver())
+        c = Conversation(True, Receiver(), pauseWhileCongested=False)
         c.congest()
         c.send((0x89, b"?"))
         c.readOn()

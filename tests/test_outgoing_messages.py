@@ -278,7 +278,7 @@ class FileSenderTests(SynchronousTestCase):
         The sender stops while the peer does not read: no more of the file is queued
         than the carrier takes, and one piece.
         """
-        c = Conversation(keepalive=False)
+        c = Conversation(keepalive=False, sendStallTimeout=None)
         c.stopReading()
         _, sending = self.send(c)
         for _ in range(50):

@@ -170,7 +170,7 @@ class PluginTests(TestCase):
             await client.connect(f"ws://127.0.0.1:{port}/echo", receiver)
             ended.append(receiver.transport.whenClosed())
         silent = await client.connect(f"ws://127.0.0.1:{port}/echo")
-        silent.transport._carrier.pauseProducing()
+        silent.transport.carrier.pauseProducing()
         before = reactor.seconds()  # type: ignore[attr-defined]
         program.signal("TERM")
         for each in ended:
@@ -180,7 +180,7 @@ class PluginTests(TestCase):
         self.assertLess(elapsed, 10)
         self.assertNotIn("Traceback", program.output)
         self.assertIn("closing 6 WebSockets", program.output)
-        silent.transport._carrier.resumeProducing()
+        silent.transport.carrier.resumeProducing()
         await silent.transport.whenClosed()
 
     async def test_wrongInput(self) -> None:

@@ -265,7 +265,7 @@ class EveryKindTests:
             yield self.connect(handshake())
             yield receiver.whenMade
             if self.kind != "unix":
-                carrier = receiver.transport._carrier
+                carrier = receiver.transport.carrier
                 self.assertEqual(carrier.getTcpNoDelay(), disabled)
 
 

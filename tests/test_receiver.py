@@ -360,9 +360,16 @@ class HighWaterTests(SynchronousTestCase):
 
     def test_default(self):
         """
-        The mark is 16 unless it is set.
+        The mark is C{maxPendingMessages} unless it is set.
         """
-        self.assertEqual(Inbox.highWater, 16)
+        self.assertIsNone(Inbox.highWater)
+        for most in (1, 3, 16):
+            inbox = Inbox()
+            c = Conversation(True, inbox, maxPendingMessages=most)
+            c.send(*[(0x81, b"x")] * (most - 1))
+            self.assertFalse(c.connection.isPaused)
+            c.send((0x81, b"x"))
+            self.assertTrue(c.connection.isPaused)
 
     def test_pauses(self):
         """

@@ -235,7 +235,7 @@ HAPPENINGS: dict[Event, list[Step]] = {
     ],
     Event.TIMEOUT: [
         ("abort", lambda subject: subject.connection.abortConnection()),
-        ("silence", lambda subject: subject.connection.peerIsSilent()),
+        ("silence", lambda subject: subject.connection.abandon("silence", "silent")),
     ],
     Event.LOST: [
         ("loss", Subject.end),

@@ -24,7 +24,9 @@ from .errors import (
 )
 from .extensions import PerMessageDeflate
 from .limits import LimitConnections
+from .piping import pipe
 from .protocol import WebSocketFactory, WebSocketProtocol
+from .rates import RateLimit
 from .receiver import Inbox, MessageReceiver
 from .request import WebSocketRequest
 from .resource import WebSocketResource
@@ -52,6 +54,7 @@ __all__ = [
     "Opcode",
     "PerMessageDeflate",
     "ProtocolViolation",
+    "RateLimit",
     "Router",
     "ServerCertificates",
     "ServerConfig",
@@ -66,4 +69,5 @@ __all__ = [
     "WebSocketRequest",
     "WebSocketResource",
     "connect",
+    "pipe",
 ]

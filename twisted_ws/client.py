@@ -48,6 +48,7 @@ from .attempt import Attempt, WebSocketClientProtocol
 from .config import ClientConfig
 from .extensions.negotiation import offersOf
 from .receiver import Inbox
+from .timers import Timers
 from .tls import TLSPolicy, insist
 from .url import Address, parseURL
 
@@ -83,6 +84,7 @@ class WebSocketClient:
         """
         self.config = config or ClientConfig()
         self._reactor = reactor
+        self._timers = Timers(reactor)
         self._tlsPolicy = tlsPolicy
         self._endpoint = endpoint
 
@@ -118,10 +120,10 @@ class WebSocketClient:
         )
         make = receiverFactory(Inbox if receiver is None else receiver)
         endpoint = self._endpointFor(address)
-        attempt = Attempt(self._reactor, self.config.handshakeTimeout)
+        attempt = Attempt(self._timers, self.config.handshakeTimeout)
         factory = Factory.forProtocol(
             lambda: WebSocketClientProtocol(
-                opening, self.config, self._reactor, make, attempt
+                opening, self.config, self._timers, make, attempt
             )
         )
         factory.noisy = False

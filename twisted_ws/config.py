@@ -18,6 +18,7 @@ from dataclasses import Field, dataclass, field, fields
 from math import isfinite
 from typing import Any
 
+from ._wire.closing import isSendable
 from ._wire.forwarded import Networks
 from ._wire.handshake import VERSIONS
 from ._wire.headers import checkToken
@@ -39,6 +40,16 @@ def _duration(default: float, help: str) -> Any:
     return field(default=default, metadata={"kind": "duration", "help": help})
 
 
+def _wait(default: float | None, help: str) -> Any:
+    return field(default=default, metadata={"kind": "wait", "help": help})
+
+
+def _choice(default: str, choices: tuple[str, ...], help: str) -> Any:
+    return field(
+        default=default, metadata={"kind": "choice", "choices": choices, "help": help}
+    )
+
+
 def _flag(default: bool, help: str) -> Any:
     return field(default=default, metadata={"kind": "flag", "help": help})
 
@@ -50,6 +61,16 @@ def _extensions(help: str) -> Any:
 def _list(default: tuple[str, ...], help: str, word: str | None = None) -> Any:
     return field(default=default, metadata={"kind": "list", "help": help, "word": word})
 
+
+SLOW_READER_POLICIES = ("close", "drop-oldest", "drop-newest", "coalesce")
+"""
+What may happen to a message that finds C{maxSendBuffer} bytes waiting before it.
+"""
+
+BUDGET_POLICIES = ("close-largest", "close-this")
+"""
+Whose connection is closed when all together hold C{maxTotalBuffer} bytes.
+"""
 
 _NO_LISTS = (str, bytes, bytearray, memoryview, Mapping)
 
@@ -83,6 +104,37 @@ class ConnectionConfig:
     @ivar closeTimeout: seconds from the moment a connection leaves the open state
         until it is aborted if it still stands.
     @ivar disableNagleAlgorithm: set TCP_NODELAY.
+    @ivar sendHighWater: bytes that may wait to be sent before senders are asked to
+        wait: before C{whenWritable} and the Deferreds of C{sendMessage} wait and
+        producers are paused.  A carrier takes 64 KiB (TLS 128 KiB) before it tells us;
+        a lower mark counts as that.
+    @ivar sendLowWater: how few bytes must be left before they are told to go on.
+    @ivar maxSendBuffer: bytes that may wait behind what the carrier has taken.  A
+        message that would make it more meets C{slowReaderPolicy}; but where none
+        waits, one is taken however long it is.  C{None}: no limit.
+    @ivar slowReaderPolicy: what becomes of it: C{"close"} fails the connection with
+        1013; C{"drop-newest"} drops it; C{"drop-oldest"} drops messages that wait, the
+        oldest first, until it fits; C{"coalesce"} does that too, but a message with a
+        C{key} takes the place of the one with the same key that waits, at any time.
+    @ivar pauseWhileCongested: do not read from a peer while more than
+        C{sendHighWater} bytes wait for it, so that whoever sends requests without
+        reading the answers cannot make us hold them.  By default only servers do: if
+        both sides did, both could wait for the other for ever.
+    @ivar sendStallTimeout: seconds that a peer may take nothing of what waits for it;
+        then its connection is aborted.  Any byte taken counts.  C{None}: no limit.
+    @ivar idleTimeout: seconds without a message in either direction, after which the
+        connection is closed with 1001; pings and pongs do not count.  C{None}: no
+        limit.
+    @ivar maxPendingMessages: received messages that the application may have at work,
+        the Deferreds of its C{messageReceived} not fired yet, or waiting for that; when
+        there are as many, the connection is not read from.  It counts for an
+        L{Inbox<twisted_ws.Inbox>} too.
+    @ivar maxPendingBytes: bytes of memory of these messages, likewise.  C{None}: no
+        limit.
+    @ivar concurrentMessages: how many of them may be at work at the same time; with 1,
+        the next is delivered when the one before is done.
+    @ivar maxPongRate: pings per second that are answered; of more, only the latest.
+        C{None}: all.
     @ivar handshakeTimeout: seconds for the whole opening handshake: on servers from
         the accepted connection to the verdict, on clients from C{connect} to the open
         connection, name resolution and TLS included.
@@ -119,6 +171,35 @@ class ConnectionConfig:
     useNativeKeepalive: bool = _flag(False, "Use TCP keepalive instead of pings.")
     closeTimeout: float = _duration(5.0, "Seconds that closing may take.")
     disableNagleAlgorithm: bool = _flag(True, "Set TCP_NODELAY.")
+    sendHighWater: int = _size(
+        1 << 16, "Bytes that may wait to be sent before senders are to wait.", 0
+    )
+    sendLowWater: int = _size(
+        1 << 14, "Bytes left of them when senders are to go on.", 0
+    )
+    maxSendBuffer: int | None = _limit(
+        1 << 20, "Bytes that may wait behind what the transport has taken."
+    )
+    slowReaderPolicy: str = _choice(
+        "close", SLOW_READER_POLICIES, "What happens to a message over that."
+    )
+    pauseWhileCongested: bool = _flag(
+        False, "Read nothing from a peer that does not read."
+    )
+    sendStallTimeout: float | None = _wait(
+        30.0, "Seconds that a peer may take nothing of what waits for it."
+    )
+    idleTimeout: float | None = _wait(
+        None, "Seconds without a message after which a connection is closed."
+    )
+    maxPendingMessages: int = _size(
+        16, "Received messages that the application may have at work."
+    )
+    maxPendingBytes: int | None = _limit(1 << 20, "Bytes of these messages.")
+    concurrentMessages: int = _size(
+        1, "How many of them may be at work at the same time."
+    )
+    maxPongRate: int | None = _limit(50, "Pings per second that are answered.")
     handshakeTimeout: float = _duration(10.0, "Seconds that the handshake may take.")
     maxHeaderLine: int = _size(8192, "Bytes of one line of the handshake.", 64)
     maxHeaderLines: int = _size(128, "Header lines of the handshake.", 8)
@@ -142,6 +223,11 @@ class ConnectionConfig:
             if factory.name in names:
                 raise ValueError(f"extensions has {factory.name} twice")
             names.add(factory.name)
+        if self.sendLowWater > self.sendHighWater:
+            raise ValueError(
+                f"sendLowWater ({self.sendLowWater}) must not be over sendHighWater"
+                f" ({self.sendHighWater})"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -173,6 +259,24 @@ class ServerConfig(ConnectionConfig):
     @ivar protocols: the subprotocols that such a receiver speaks, in the server's
         order of preference.
     @ivar preferClientProtocols: take the client's order instead.
+    @ivar maxConnections: connections at a time; more are refused with 503.  C{None}:
+        as many as the process may have descriptors, less 100.
+    @ivar maxPendingHandshakes: connections without a verdict at a time; more are
+        refused with 503.  C{None}: no limit.
+    @ivar retryAfter: seconds after which the refused may come again, as C{Retry-After}
+        tells them.
+    @ivar maxTotalBuffer: bytes that all connections together may hold: what waits to
+        be sent, messages received in part, and those that the application has at
+        work.  C{None}: no limit.
+    @ivar drainTime: seconds over which the Close frames are spread when the server goes
+        away, so that the clients do not come back all at once.  C{None}: all at once.
+    @ivar drainTimeout: seconds after which the connections that are left then are
+        aborted.
+    @ivar drainCode: the close code then: 1001 for a server that goes away, 1012 for
+        one that comes back.
+    @ivar budgetPolicy: whose connection is closed with 1013 when it is more:
+        C{"close-largest"}, that of whoever holds the most, or C{"close-this"}, that
+        of whoever needs more.
     """
 
     allowedOrigins: str | Collection[OriginRule] = _list(
@@ -188,12 +292,37 @@ class ServerConfig(ConnectionConfig):
     preferClientProtocols: bool = _flag(
         False, "Choose subprotocols in the client's order."
     )
+    pauseWhileCongested: bool = _flag(
+        True, "Read nothing from a peer that does not read."
+    )
+    maxConnections: int | None = _limit(
+        None, "Connections at a time (default: what descriptors allow)."
+    )
+    maxPendingHandshakes: int | None = _limit(
+        1024, "Connections without a verdict at a time."
+    )
+    retryAfter: int = _size(5, "Seconds after which the refused may come again.")
+    maxTotalBuffer: int | None = _limit(
+        1 << 28, "Bytes that all connections together may hold."
+    )
+    budgetPolicy: str = _choice(
+        "close-largest", BUDGET_POLICIES, "Whose connection is closed over that."
+    )
+    drainTime: float | None = _wait(
+        None, "Seconds over which connections are closed when the server stops."
+    )
+    drainTimeout: float = _duration(
+        10.0, "Seconds after which the rest is dropped then."
+    )
+    drainCode: int = _size(1001, "The close code then.", 1000)
 
     def __post_init__(self) -> None:
         """
         @raise ValueError: when an option has a value that makes no sense; names it.
         """
         ConnectionConfig.__post_init__(self)
+        if not isSendable(self.drainCode):
+            raise ValueError(f"drainCode must be a close code, not {self.drainCode!r}")
         if isinstance(self.protocols, Set):
             raise ValueError(f"protocols must have an order, unlike {self.protocols!r}")
         for name in ("allowedOrigins", "trustedProxies", "protocols"):
@@ -243,12 +372,13 @@ def _check(option: Field[Any], value: object) -> None:
         right, wanted = isinstance(value, bool), "true or false"
     elif kind in ("size", "limit"):
         least = option.metadata["least"]
-        right = isinstance(value, int) and value is not True and value >= least
+        isWhole = isinstance(value, int) and not isinstance(value, bool)
+        right = isWhole and value >= least
         wanted = f"a whole number, {least} or more"
         if kind == "limit":
             right = right or value is None
             wanted += ", or None"
-    elif kind == "duration":
+    elif kind in ("duration", "wait"):
         right = (
             isinstance(value, (int, float))
             and not isinstance(value, bool)
@@ -256,6 +386,12 @@ def _check(option: Field[Any], value: object) -> None:
             and value > 0
         )
         wanted = "a number of seconds over 0"
+        if kind == "wait":
+            right = right or value is None
+            wanted += ", or None"
+    elif kind == "choice":
+        choices = option.metadata["choices"]
+        right, wanted = value in choices, "one of " + ", ".join(choices)
     elif kind == "version":
         right, wanted = value in VERSIONS, f"one of {VERSIONS}"
     elif kind == "extensions":

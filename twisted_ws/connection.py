@@ -4,16 +4,17 @@
 """
 An open WebSocket: the L{Framer<twisted_ws._wire.framer.Framer>} with a carrier
 below it, a receiver above it, and a clock beside it.
+
+What comes in is the business of L{twisted_ws.reception}, what goes out that of
+L{twisted_ws.transmission}; how it begins and ends is here.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -23,29 +24,23 @@ from zope.interface import implementer
 from ._wire.chain import Chain
 from ._wire.errors import ConnectionNotOpen, ProtocolViolation
 from ._wire.framer import Framer
-from ._wire.frames import Frame, Opcode
 from ._wire.state import Action, Event, State
+from .budget import Budget
 from .carrier import endSending, isTCP
 from .config import ConnectionConfig
 from .ending import explain
 from .errors import ConnectionClosed
 from .interfaces import IExtension, IWebSocketTransport
-from .keepalive import Keepalive
-from .outgoing import OutgoingMessage, SendGate
-from .pings import Pings
+from .reception import ignore
+from .transmission import Transmission
+from .watches import Watches
 
 if TYPE_CHECKING:
     from .request import WebSocketRequest
 
 
-def _ignore(*ignored: object) -> None:
-    """
-    Takes the place of the carrier's and the receiver's methods when they are gone.
-    """
-
-
 @implementer(IWebSocketTransport)
-class WebSocketConnection(Framer):
+class WebSocketConnection(Transmission):
     """
     Made when a request is accepted, or when a server accepted ours; given to the
     receiver as its C{transport}.
@@ -58,6 +53,7 @@ class WebSocketConnection(Framer):
     @ivar receiver: gets the messages.
     @ivar state: a L{State<twisted_ws._wire.state.State>}; C{0} is open.
     @ivar bytesReceived: bytes received after the handshake.
+    @ivar messagesSent: messages sent, or queued to be sent.
     """
 
     _log = Logger()
@@ -69,26 +65,23 @@ class WebSocketConnection(Framer):
         protocol: str | None = None,
         request: WebSocketRequest | None = None,
         extensions: tuple[IExtension, ...] = (),
+        budget: Budget | None = None,
     ) -> None:
         self._isServer = request is not None
         chain = Chain(extensions) if extensions else None
         Framer.__init__(self, self._isServer, config, chain)
         self.config = config
+        self.clock = clock
+        self.carrier: Any = None
+        self._initReception()
         self.request = request
         self.protocol = protocol
         self.extensions = extensions
-        self.receiver: Any = None
-        self._clock = clock
-        self._carrier: Any = None
-        self._pingReceived: Callable[[bytes], object] | None = None
-        self._pongReceived: Callable[[bytes], object] | None = None
-        self._gate = SendGate(clock, self._receiverFailed)
-        self._gateRegistered = False
-        self._keepalive: Keepalive | None = None
+        self._initTransmission()
+        self._budget = budget or Budget()
+        self._isProducing = False
+        self._watches: Watches | None = None
         self._closeTimer: IDelayedCall | None = None
-        self._pings = Pings(clock)
-        self._pauses = 0
-        self._owedPong: bytes | None = None
         self._detail = ""
         self._cause: BaseException | None = None
         self._ended: ConnectionClosed | None = None
@@ -96,7 +89,7 @@ class WebSocketConnection(Framer):
         self._listedIn: set[WebSocketConnection] | None = None
 
     def __repr__(self) -> str:
-        peer = None if self._carrier is None else self._carrier.getPeer()
+        peer = None if self.carrier is None else self.carrier.getPeer()
         return f"<WebSocketConnection {State(self.state).name} {peer}>"
 
     # Beginning
@@ -111,44 +104,26 @@ class WebSocketConnection(Framer):
         @param receiver: an L{IMessageReceiver
             <twisted_ws.interfaces.IMessageReceiver>}.
         """
-        self._carrier = carrier
+        self.carrier = carrier
         self._write = carrier.write
-        carrier.registerProducer(self._gate, True)
-        self._gateRegistered = True
-        native = self.config.useNativeKeepalive
+        carrier.registerProducer(self._outbox, True)
+        self._isProducing = True
         if isTCP(carrier):
             carrier.setTcpNoDelay(self.config.disableNagleAlgorithm)
-            if native:
+            if self.config.useNativeKeepalive:
                 carrier.setTcpKeepAlive(True)
-        if self.config.keepalive and not native:
-            self._keepalive = Keepalive(self, self._clock)
+        self._watches = Watches(self)
         self._attach(receiver)
 
     def _attach(self, receiver: Any) -> None:
         self.receiver = receiver
         try:
             for extension in self.extensions:
-                extension.connectionMade(self._clock)
+                extension.connectionMade(self.clock)
         except Exception:
             self._extensionFailed()
         try:
-            # Not by interface: what stands in for a receiver, as ClientService's
-            # proxy does, hands on its methods but not what it provides.
-            self._pingReceived = getattr(receiver, "pingReceived", None)
-            self._pongReceived = getattr(receiver, "pongReceived", None)
-            whole = self.config.assembleFragments
-            wanted = "messageReceived" if whole else "frameReceived"
-            deliver = getattr(receiver, wanted, None)
-            self._deliver = deliver or _ignore
-            receiver.makeConnection(self)
-            if deliver is None:
-                raise AttributeError(f"{type(receiver).__name__} has no {wanted}")
-            if iscoroutinefunction(deliver):
-                # It would never run, and each message would be lost without a word.
-                raise TypeError(
-                    f"{type(receiver).__name__}.{wanted} is a coroutine function;"
-                    " to await messages, use an Inbox"
-                )
+            self._bind(receiver)
         except BaseException:
             self._receiverFailed()
 
@@ -159,6 +134,7 @@ class WebSocketConnection(Framer):
         """
         self.state = State.DISCARDING
         self._halted = True
+        self._settle()
         self._detail = "the peer left before its request was accepted"
         self._attach(receiver)
         self.connectionLost(Failure(ConnectionDone()))
@@ -176,82 +152,50 @@ class WebSocketConnection(Framer):
         """
         See L{IWebSocketTransport.getPeer}.
         """
-        if self._carrier is None and self.request is not None:
+        if self.carrier is None and self.request is not None:
             return self.request.peer
-        address: IAddress = self._carrier.getPeer()
+        address: IAddress = self.carrier.getPeer()
         return address
 
     def getHost(self) -> IAddress:
         """
         See L{IWebSocketTransport.getHost}.
         """
-        if self._carrier is None and self.request is not None:
+        if self.carrier is None and self.request is not None:
             return self.request.localAddress
-        address: IAddress = self._carrier.getHost()
+        address: IAddress = self.carrier.getHost()
         return address
 
-    # Sending
+    # Limits
 
-    def beginMessage(
-        self, opcode: int | None = None, compress: bool | None = None
-    ) -> OutgoingMessage:
+    def noted(self, what: str) -> None:
         """
-        See L{IWebSocketTransport.beginMessage}.
+        Something happened that is counted; see L{Budget}.
+        """
+        self._budget.counts[what] += 1
 
-        @raise ConnectionNotOpen: when the connection is closing or closed.
+    def weigh(self) -> None:
         """
-        if self.state != State.OPEN or self._sequence.opcode:
-            self._refuseMessage()
-        return OutgoingMessage(self.sendFrame, self._gate, opcode, compress)
+        What the connection holds has changed.
+        """
+        pending = 0 if self._pending is None else self._pending.held
+        self._budget.holds(self, self._outbox.held + self._reported + pending)
 
-    def ping(self, payload: bytes | None = None) -> Deferred[float]:
-        """
-        See L{IWebSocketTransport.ping}.
+    def _holdsPartially(self, size: int) -> None:
+        self.weigh()
 
-        @raise IllegalFrame: when C{payload} is longer than 125 bytes.
+    def letGo(self, violation: ProtocolViolation) -> None:
         """
-        if self._ended is not None:
-            return fail(self._ended.again())
-        if payload is None:
-            payload = self._pings.newPayload()
-        try:
-            self.sendFrame(Frame(Opcode.PING, payload))
-        except ConnectionNotOpen as error:
-            return fail(error)
-        return self._pings.sent(payload)
-
-    def pong(self, payload: bytes = b"") -> None:
+        Close the connection, and hold nothing more for it.
         """
-        See L{IWebSocketTransport.pong}.
-        """
-        self.sendFrame(Frame(Opcode.PONG, payload))
-
-    def whenWritable(self) -> Deferred[None]:
-        """
-        See L{IWebSocketTransport.whenWritable}.
-        """
-        return self._gate.whenWritable()
-
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """
-        See L{IWebSocketTransport.registerProducer}.
-        """
-        self._gate.registerProducer(producer, streaming)
-
-    def unregisterProducer(self) -> None:
-        """
-        See L{IWebSocketTransport.unregisterProducer}.
-        """
-        self._gate.unregisterProducer()
-
-    # Receiving
-
-    @property
-    def isPaused(self) -> bool:
-        """
-        Whether C{pauseProducing} is in force.
-        """
-        return self._paused
+        self._outbox.discard()
+        if self._pending is not None:
+            self._pending.discard()
+        if self.state < State.DISCARDING:
+            self._violated(violation)
+        self._sink = self._wire = None
+        self._reported = 0
+        self.weigh()
 
     @property
     def signsOfLife(self) -> int:
@@ -259,82 +203,54 @@ class WebSocketConnection(Framer):
         A number that has grown if the peer is alive: it sent something, or it made
         room for what we send; or if that cannot be told, as nothing was read from it.
         """
-        return self.bytesReceived + self._gate.drained + self._pauses
+        return self.bytesReceived + self._outbox.drained + self._pauses
 
-    def pauseProducing(self) -> None:
+    @property
+    def timesDrained(self) -> int:
         """
-        See L{IWebSocketTransport.pauseProducing}.
+        How often the carrier has become empty after it was full.
         """
-        self._pauseReceipt()
-        if self._paused:
-            self._pauses += 1
-            self._carrier.pauseProducing()
+        return self._outbox.drained
 
-    def resumeProducing(self) -> None:
+    def idle(self, why: str) -> None:
         """
-        See L{IWebSocketTransport.resumeProducing}.
+        There were no messages for C{idleTimeout}.
         """
-        self._resumeReceipt()
-        if self._carrier is not None and not self._paused:
-            self._carrier.resumeProducing()
+        self.noted("idle")
+        self._log.info("{connection!r}: {why}", connection=self, why=why)
+        self.close(1001, why)
+
+    def giveUpOn(self, violation: ProtocolViolation) -> None:
+        """
+        Fail the connection of a peer for which more waits than it may.
+        """
+        self._violated(violation)
+
+    @property
+    def canPing(self) -> bool:
+        """
+        Whether a ping would not wait.
+        """
+        return self._gate.isOpen
+
+    def abandon(self, detail: str, what: str) -> None:
+        """
+        A watch found that it is no use to wait any longer.
+
+        @param what: as what it counts, see L{Budget}.
+        """
+        self._detail = detail
+        self.noted(what)
+        self._log.info("{connection!r}: {detail}", connection=self, detail=detail)
+        self.abortConnection()
+
+    # Ending
 
     def stopProducing(self) -> None:
         """
         See L{IWebSocketTransport.stopProducing}.
         """
-        self.loseConnection()
-
-    def _pinged(self, payload: bytes) -> None:
-        if self._pingReceived is not None:
-            try:
-                if self._pingReceived(payload) is True:
-                    return
-            except BaseException:
-                self._receiverFailed()
-        if self._gate.isOpen:
-            Framer._pinged(self, payload)
-            return
-        # The peer does not read what we send it: of all its pings only the latest
-        # needs an answer (RFC 6455 section 5.5.3).
-        if self._owedPong is None:
-            self._gate.whenWritable().addCallbacks(self._sendOwedPong, _ignore)
-        self._owedPong = payload
-
-    def _sendOwedPong(self, ignored: None) -> None:
-        payload, self._owedPong = self._owedPong, None
-        Framer._pinged(self, payload or b"")
-
-    def _ponged(self, payload: bytes) -> None:
-        self._pings.answered(payload)
-        if self._pongReceived is not None:
-            try:
-                self._pongReceived(payload)
-            except BaseException:
-                self._receiverFailed()
-
-    # Keepalive
-
-    def sendKeepalivePing(self) -> None:
-        """
-        The peer was silent for C{keepaliveInterval}.
-        """
-        if self._gate.isOpen:
-            self.sendFrame(Frame(Opcode.PING))
-
-    def peerIsSilent(self) -> None:
-        """
-        The peer was silent for C{keepaliveGracePeriod} after a ping, too.
-        """
-        config = self.config
-        self._detail = (
-            "the peer sent nothing for keepaliveInterval"
-            f" ({config.keepaliveInterval:g} s), nor within keepaliveGracePeriod"
-            f" ({config.keepaliveGracePeriod:g} s) after a ping"
-        )
-        self._log.info("{connection!r}: {detail}", connection=self, detail=self._detail)
-        self.abortConnection()
-
-    # Ending
+        self.close()
 
     def loseConnection(self) -> None:
         """
@@ -348,6 +264,8 @@ class WebSocketConnection(Framer):
         """
         if self._happened(Event.TIMEOUT) is Action.ABORT:
             self._detail = self._detail or "we aborted the connection"
+            if self._pending is not None:
+                self._pending.discard()
             self._leaveOpen()
             self._abortCarrier()
 
@@ -374,33 +292,35 @@ class WebSocketConnection(Framer):
         The connection is not open any more: from now on a clock runs.
         """
         if self._closeTimer is None:
-            self._closeTimer = self._clock.callLater(
+            self._closeTimer = self.clock.callLater(
                 self.config.closeTimeout, self._closeTimedOut
             )
-        if self._keepalive is not None:
-            self._keepalive.stop()
-            self._keepalive = None
+        self._stopWatching()
         self._gate.shut()
+
+    def _stopWatching(self) -> None:
+        self._stopReception()
+        if self._watches is not None:
+            self._watches.stop()
+            self._watches = None
 
     def _closing(self) -> None:
         self._leaveOpen()
-        # A carrier that is not read from hides the peer's Close frame, and its
-        # leaving.
-        self._carrier.resumeProducing()
-        Framer._closing(self)
+        Transmission._closing(self)
 
     def _discarding(self) -> None:
         self._leaveOpen()
-        Framer._discarding(self)
-        self._carrier.resumeProducing()
-        self._unregisterGate()
+        Transmission._discarding(self)
+        self.carrier.resumeProducing()
+        self._outbox.flush()
+        self._stopProducing()
         if not self._isServer:
             # The server drops the carrier first (RFC 6455 section 7.1.1).
             return
         if self.closeReceived is None:
-            endSending(self._carrier)
+            endSending(self.carrier)
         else:
-            self._carrier.loseConnection()
+            self.carrier.loseConnection()
 
     def _closeTimedOut(self) -> None:
         self._closeTimer = None
@@ -410,18 +330,18 @@ class WebSocketConnection(Framer):
         self._happened(Event.TIMEOUT)
         self._abortCarrier()
 
-    def _unregisterGate(self) -> None:
+    def _stopProducing(self) -> None:
         """
         A carrier with a producer waits for it before it lets go; TLS for ever.
         """
-        if self._gateRegistered:
-            self._gateRegistered = False
-            self._carrier.unregisterProducer()
+        if self._isProducing:
+            self._isProducing = False
+            self.carrier.unregisterProducer()
 
     def _abortCarrier(self) -> None:
-        if self._carrier is not None:
-            self._unregisterGate()
-            self._carrier.abortConnection()
+        if self.carrier is not None:
+            self._stopProducing()
+            self.carrier.abortConnection()
 
     def _violated(self, violation: ProtocolViolation) -> None:
         self._cause = violation
@@ -435,11 +355,12 @@ class WebSocketConnection(Framer):
             violation=violation,
             hint=hint,
         )
-        Framer._violated(self, violation)
+        Transmission._violated(self, violation)
 
     def _receiverFailed(self) -> None:
         error = sys.exc_info()[1]
-        if isinstance(error, ConnectionNotOpen) and self.state != State.OPEN:
+        quiet = isinstance(error, (ConnectionNotOpen, ConnectionClosed))
+        if quiet and self.state != State.OPEN:
             # It answered what came while the connection was closing already.
             self._log.debug("{connection!r}: {error}", connection=self, error=error)
             return
@@ -449,12 +370,12 @@ class WebSocketConnection(Framer):
             receiver=self.receiver,
         )
         self._cause = self._cause or error
-        Framer._receiverFailed(self)
+        Transmission._receiverFailed(self)
 
     def _extensionFailed(self) -> None:
         self._log.failure("{connection!r}: an extension failed", connection=self)
         self._cause = self._cause or sys.exc_info()[1]
-        Framer._extensionFailed(self)
+        Transmission._extensionFailed(self)
 
     def connectionLost(self, reason: Failure) -> None:
         """
@@ -465,29 +386,8 @@ class WebSocketConnection(Framer):
         if self._closeTimer is not None:
             self._closeTimer.cancel()
             self._closeTimer = None
-        if self._keepalive is not None:
-            self._keepalive.stop()
-            self._keepalive = None
-        self._write = self._deliver = _ignore
-        self._buffer = b""
-        self._sink = self._wire = None
-        self._endExtensions()
-        self._ended = ended = explain(self, self._detail, self._cause, reason)
-        self._gate.end(ended)
-        self._pings.end(ended)
-        try:
-            self.receiver.connectionLost(Failure(ended))
-        except BaseException:
-            self._log.failure(
-                "{receiver!r} failed in connectionLost", receiver=self.receiver
-            )
-        if self._listedIn is not None:
-            self._listedIn.discard(self)
-        while self._waiting:
-            self._waiting.pop(0).callback(ended)
-        self.receiver = self._pingReceived = self._pongReceived = None
-
-    def _endExtensions(self) -> None:
+        self._stopWatching()
+        self._write = ignore
         for extension in self.extensions:
             try:
                 extension.connectionLost()
@@ -495,3 +395,14 @@ class WebSocketConnection(Framer):
                 self._log.failure(
                     "{extension} failed in connectionLost", extension=extension.name
                 )
+        self._ended = ended = explain(self, self._detail, self._cause, reason)
+        self._outbox.end(ended)
+        self._gate.end(ended)
+        self._pings.end(ended)
+        self._reported = 0
+        self._endReception(ended)
+        self.weigh()
+        if self._listedIn is not None:
+            self._listedIn.discard(self)
+        while self._waiting:
+            self._waiting.pop(0).callback(ended)

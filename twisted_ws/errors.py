@@ -9,14 +9,16 @@ Every error of this package, and what the end of a connection says.
     WebSocketError
       the peer's    InvalidUpgrade  UpgradeRejected
                     ProtocolViolation  InvalidPayload  PayloadTooBig  TooManyFragments
+                    TryAgainLater
       the caller's  ConnectionNotOpen  IllegalFrame  AlreadyAnswered
-      nobody's      ConnectionClosed
+      nobody's      MessageDropped
+                    ConnectionClosed
                       ClosedCleanly    also a twisted.internet.error.ConnectionDone
                       ClosedAbruptly   also a twisted.internet.error.ConnectionLost
 
 The fault decides how an error reaches you.  The peer's ends the handshake or the
-connection; the caller's is raised by the call, and nothing is sent; nobody's comes
-as the reason of C{connectionLost} and to every Deferred that was waiting.
+connection; the caller's is raised by the call, and nothing is sent; nobody's comes to
+the Deferreds that were waiting, and the last two as the reason of C{connectionLost}.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from ._wire.errors import (
     PayloadTooBig,
     ProtocolViolation,
     TooManyFragments,
+    TryAgainLater,
     UpgradeRejected,
     WebSocketError,
 )
@@ -46,12 +49,21 @@ __all__ = [
     "IllegalFrame",
     "InvalidPayload",
     "InvalidUpgrade",
+    "MessageDropped",
     "PayloadTooBig",
     "ProtocolViolation",
     "TooManyFragments",
+    "TryAgainLater",
     "UpgradeRejected",
     "WebSocketError",
 ]
+
+
+class MessageDropped(WebSocketError):
+    """
+    A message that waited for a peer that does not read was dropped, as
+    C{slowReaderPolicy} says.
+    """
 
 
 class ConnectionClosed(WebSocketError):

@@ -12,7 +12,7 @@ over the wire, implement L{IExtensionFactory} and L{IExtension}.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -22,8 +22,10 @@ from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
     from ._wire.frames import Frame
+    from .budget import Budget
     from .connection import WebSocketConnection
     from .errors import ConnectionClosed
+    from .incoming import IncomingMessage
     from .outgoing import OutgoingMessage
     from .request import WebSocketRequest
 
@@ -50,6 +52,13 @@ class IMessageReceiver(Interface):
         A message came.
 
         @param message: C{str} if it is text, C{bytes} if it is binary.
+        @return: a Deferred, or a coroutine, if it takes time; else anything else.
+            While C{concurrentMessages} are at work, the next wait; when there are
+            C{maxPendingMessages} or C{maxPendingBytes} of them, the connection is not
+            read from.  One that fails counts as a method that raises.  Messages that
+            came before the end of the connection are still delivered after it, if the
+            peer brought it about; C{connectionLost} follows when they are done, or
+            after C{closeTimeout} seconds, when they are cancelled.
         """
 
     def connectionLost(reason: Failure) -> object:
@@ -58,6 +67,21 @@ class IMessageReceiver(Interface):
 
         @param reason: wraps a L{twisted_ws.ClosedCleanly} or a
             L{twisted_ws.ClosedAbruptly}, which carry the close code.
+        """
+
+
+class IStreamReceiver(IMessageReceiver):
+    """
+    A receiver that may take messages piece by piece, however long they are.
+    """
+
+    def messageBegan(message: IncomingMessage) -> None:
+        """
+        A message begins.  What C{message.deliverTo} is called for here comes to the
+        consumer given to it; another comes to C{messageReceived}, when it is complete.
+        It does not wait for messages that are at work still.
+
+        @param message: an L{IncomingMessage<twisted_ws.incoming.IncomingMessage>}.
         """
 
 
@@ -107,23 +131,55 @@ class IWebSocketTransport(Interface):
     extensions = Attribute("The L{IExtension}s in use, a tuple.")
     config = Attribute("The configuration in force.")
     state = Attribute("An L{int}: C{OPEN}, C{CLOSING}, C{DISCARDING} or C{CLOSED}.")
+    isPaused = Attribute("Whether nothing is read: C{pauseProducing}, or a limit.")
+    bufferedAmount = Attribute(
+        "Bytes that were sent and that the operating system has not taken yet: payload"
+        " of messages that wait here, and frames in the buffers of the carrier, those"
+        " of TLS included."
+    )
+    messagesDropped = Attribute("Messages that C{slowReaderPolicy} has dropped.")
+    messagesCoalesced = Attribute(
+        "Messages whose place a newer one with the same key has taken."
+    )
 
-    def sendMessage(message: str | bytes, compress: bool | None = None) -> None:
+    def sendMessage(
+        message: str | bytes, compress: bool | None = None, key: Hashable = None
+    ) -> Deferred[None]:
         """
-        Send C{str} as text, C{bytes} as binary.
+        Send C{str} as text, C{bytes} as binary.  While the peer reads slower than we
+        send, messages wait, up to C{maxSendBuffer}; what becomes of more is
+        C{slowReaderPolicy}.
 
         @param compress: C{False} to keep extensions from compressing it: for secrets
             beside what others have written (RFC 7692 section 8), and for what is
             compressed already.  C{True} to compress it however short it is; C{None}
             as they are configured.  Of no effect where nothing compresses.
+        @param key: what the message is about, under C{slowReaderPolicy="coalesce"}: it
+            takes the place of a message with the same key that still waits.
+        @return: a Deferred that fires when the message was handed on to the carrier:
+            it has fired already, if nothing waits.  So to await it, or to return it
+            from C{messageReceived}, is to send no faster than the peer reads.  It fails
+            with L{MessageDropped<twisted_ws.errors.MessageDropped>}, or with
+            L{twisted_ws.ConnectionClosed} when it cannot be told any more that the
+            peer will get it; if nobody looks, that is no error.
         @raise ConnectionNotOpen: when the connection is closing or closed.
         @raise IllegalFrame: while a message is being sent piece by piece.
         """
 
-    def sendFrame(frame: Frame) -> None:
+    def trySend(message: str | bytes, compress: bool | None = None) -> bool:
         """
-        Send one frame as it is.
+        Send a message, unless C{sendHighWater} bytes wait already.
 
+        @return: whether it was sent.
+        @raise ConnectionNotOpen: when the connection is closing or closed.
+        @raise IllegalFrame: while a message is being sent piece by piece.
+        """
+
+    def sendFrame(frame: Frame) -> Deferred[None]:
+        """
+        Send one frame as it is.  Pings and pongs overtake messages that wait.
+
+        @return: as of C{sendMessage}.
         @raise ConnectionNotOpen: when the connection is closing or closed.
         @raise IllegalFrame: when RFC 6455 forbids it.
         """
@@ -212,8 +268,9 @@ class IWebSocketTransport(Interface):
 
     def whenWritable() -> Deferred[None]:
         """
-        @return: a Deferred that fires when the carrier has room: at once, if it has
-            now.  It fails with L{twisted_ws.ConnectionClosed}.
+        @return: a Deferred that fires when C{sendLowWater} bytes or fewer wait to be
+            sent: at once, if C{sendHighWater} was not reached.  It fails with
+            L{twisted_ws.ConnectionClosed}.
         """
 
     def whenClosed() -> Deferred[ConnectionClosed]:
@@ -256,6 +313,7 @@ class IUpgrader(Interface):
     """
 
     clock: IReactorTime = Attribute("The L{IReactorTime} of the connection.")
+    budget: Budget = Attribute("What all connections of the server may hold.")
 
     def upgrade(
         headers: Iterable[tuple[bytes, bytes]],

@@ -14,6 +14,7 @@ from ipaddress import ip_address, ip_network
 from twisted.logger import Logger
 
 from .request import WebSocketRequest
+from .sparing import SparingLog
 
 
 def clientNetwork(request: WebSocketRequest) -> str:
@@ -34,7 +35,8 @@ def clientNetwork(request: WebSocketRequest) -> str:
 class LimitConnections:
     """
     A step that refuses with 429 (RFC 6585 section 4) who has C{most} requests and
-    connections already that have passed it::
+    connections already that have passed it, and tells it to come again after the
+    C{retryAfter} of L{ServerConfig<twisted_ws.ServerConfig>}::
 
         Steps([LimitConnections(20), authenticate, LimitConnections(5, byUser)], Chat)
 
@@ -61,6 +63,7 @@ class LimitConnections:
         self.most = most
         self._key = key
         self._held: Counter[Hashable] = Counter()
+        self._refusals = SparingLog(self._log)
 
     def __call__(self, request: WebSocketRequest) -> None:
         """
@@ -68,7 +71,8 @@ class LimitConnections:
         """
         key = self._key(request)
         if self._held[key] >= self.most:
-            self._log.info(
+            self._refusals.info(
+                request.clock.seconds(),
                 "{request!r} from {peer} refused: LimitConnections has {most} of"
                 " {key!r} already",
                 request=request,
@@ -76,7 +80,11 @@ class LimitConnections:
                 most=self.most,
                 key=str(key)[:200],
             )
-            request.reject(429, body=b"too many connections\n")
+            request.reject(
+                429,
+                headers=[("Retry-After", str(request.config.retryAfter))],
+                body=b"too many connections\n",
+            )
             return
         self._held[key] += 1
         request.whenOver().addCallback(self._release, key)

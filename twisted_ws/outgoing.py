@@ -2,11 +2,11 @@
 # Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
 
 """
-Sending no faster than the peer reads: the gate between us and the carrier, and
-messages that are sent piece by piece.
+Sending no faster than the peer reads: the gate that the application's producers and
+Deferreds wait at, and messages that are sent piece by piece.
 
-The carrier's producer is a L{SendGate}, never the connection: pausing a
-connection means receiving less, pausing a gate means sending less.
+A connection's own C{pauseProducing} means receiving less; what pauses the sending side
+is a gate.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from twisted.internet.interfaces import (
     IConsumer,
     IDelayedCall,
     IProducer,
-    IPushProducer,
     IReactorTime,
 )
 from twisted.logger import Logger
@@ -30,13 +29,11 @@ from ._wire.frames import Frame, Opcode, asBytes
 from .errors import ConnectionClosed
 
 
-@implementer(IPushProducer)
 class SendGate:
     """
-    Open while the carrier has room.
+    Open while no more than C{sendHighWater} bytes wait.
 
-    @ivar isOpen: whether it has.
-    @ivar drained: how often it has had room again.
+    @ivar isOpen: whether it is.
     """
 
     _log = Logger()
@@ -49,7 +46,6 @@ class SendGate:
             producer raises one.
         """
         self.isOpen = True
-        self.drained = 0
         self._clock = clock
         self._failed = failed
         self._isShut = False
@@ -102,7 +98,7 @@ class SendGate:
 
     def pauseProducing(self) -> None:
         """
-        The carrier's buffer is full.
+        Enough waits.
         """
         if self.isOpen:
             self.isOpen = False
@@ -111,12 +107,11 @@ class SendGate:
 
     def resumeProducing(self) -> None:
         """
-        The carrier's buffer is empty.
+        Little enough waits.
         """
         if self.isOpen or self._closed is not None:
             return
         self.isOpen = True
-        self.drained += 1
         while self._waiting and self.isOpen:
             self._waiting.pop(0).callback(None)
         if self._producer is not None and self.isOpen:
@@ -124,12 +119,6 @@ class SendGate:
                 self._pullSoon()
             else:
                 self._resume()
-
-    def stopProducing(self) -> None:
-        """
-        The carrier is gone; C{connectionLost} follows.
-        """
-        self.shut()
 
     def shut(self) -> None:
         """
@@ -197,7 +186,7 @@ class OutgoingMessage:
 
     def __init__(
         self,
-        sendFrame: Callable[[Frame], None],
+        sendFrame: Callable[[Frame], Any],
         gate: SendGate,
         opcode: int | None,
         compress: bool | None = None,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IAddress,
     IProtocolNegotiationFactory,
@@ -22,16 +22,20 @@ from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ._wire.errors import ConnectionNotOpen, InvalidUpgrade
+from ._wire.errors import ConnectionNotOpen, IllegalFrame, InvalidUpgrade
 from ._wire.handshake import readRequest, refusal, withoutBody
 from ._wire.headers import renderHead
+from .admission import Admission
 from .application import Application, checkApplication, run
+from .budget import Budget
 from .carrier import endSending
 from .config import ServerConfig
 from .connection import WebSocketConnection
+from .draining import Drain, Drained
 from .head import HeadReceiver
 from .interfaces import IUpgrader
 from .request import WebSocketRequest
+from .timers import Timers
 
 
 @implementer(IUpgrader)
@@ -57,9 +61,11 @@ class WebSocketProtocol(HeadReceiver, TimeoutMixin):
     def __init__(self, factory: WebSocketFactory) -> None:
         HeadReceiver.__init__(self, factory.config)
         self.factory = factory
-        self.clock = factory.clock
+        self.clock = factory.timers
+        self.budget = factory.budget
+        self._admission = factory.admission
         # TimeoutMixin's way to be given a clock.
-        self.callLater = factory.clock.callLater  # type: ignore[method-assign,assignment]
+        self.callLater = factory.timers.callLater  # type: ignore[method-assign,assignment]
         self._request: WebSocketRequest | None = None
         self._early: list[bytes] = []
         self._refused = False
@@ -70,7 +76,12 @@ class WebSocketProtocol(HeadReceiver, TimeoutMixin):
         """
         Begin to wait for the head.
         """
-        self.setTimeout(self.factory.config.handshakeTimeout)
+        option = self._admission.refusesSockets()
+        if option is None:
+            self._admission.heads.add(self)
+            self.setTimeout(self.factory.config.handshakeTimeout)
+        else:
+            self.refuse(self._admission.refusal(option, self.transport.getPeer()))
 
     def headTooLong(self, reason: str, option: str) -> None:
         """
@@ -97,6 +108,7 @@ class WebSocketProtocol(HeadReceiver, TimeoutMixin):
                 isHead=bool(lines) and lines[0].startswith(b"HEAD "),
             )
             return
+        self._admission.heads.discard(self)
         self._request = WebSocketRequest(
             offer, self, self.factory.config, self.transport
         )
@@ -148,6 +160,8 @@ class WebSocketProtocol(HeadReceiver, TimeoutMixin):
         See L{IUpgrader.refuse}.
         """
         self._refused = True
+        self._admission.heads.discard(self)
+        self._admission.refused.add(self)
         self._request = None
         self._early = []
         self.setRawMode()
@@ -199,6 +213,8 @@ class WebSocketProtocol(HeadReceiver, TimeoutMixin):
         See L{HeadReceiver.carrierLost}.
         """
         self.setTimeout(None)
+        self._admission.heads.discard(self)
+        self._admission.refused.discard(self)
         request, self._request = self._request, None
         if request is not None:
             request.abandon()
@@ -213,8 +229,12 @@ class WebSocketFactory(Factory):
 
     @ivar config: a L{ServerConfig}.
     @ivar clock: the L{IReactorTime} that everything of this server uses.
+    @ivar timers: what it uses it through, an L{IReactorTime} too.
+    @ivar budget: what all connections hold, and what happened to those that held too
+        much: a L{Budget<twisted_ws.budget.Budget>}.
     @ivar connections: the open L{WebSocketConnection}s, a set.
     @ivar pendingRequests: the requests without a verdict, a set.
+    @ivar admission: what refuses clients when there are too many.
     """
 
     noisy = False
@@ -239,8 +259,13 @@ class WebSocketFactory(Factory):
 
             reactor = IReactorTime(installed)
         self.clock = reactor
+        self.timers = Timers(reactor)
+        self.budget = Budget(self.config.maxTotalBuffer, self.config.budgetPolicy)
         self.connections: set[WebSocketConnection] = set()
         self.pendingRequests: set[WebSocketRequest] = set()
+        self.admission = Admission(
+            self.config, self.clock, self.connections, self.pendingRequests
+        )
         self._closing = False
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
@@ -255,6 +280,8 @@ class WebSocketFactory(Factory):
                 "a WebSocketFactory takes no protocol: give it a MessageReceiver"
                 " subclass as its application"
             )
+        if self.admission.dropsSockets():
+            return self.admission.drop(addr)
         return WebSocketProtocol(self)
 
     def acceptableProtocols(self) -> list[bytes]:
@@ -270,9 +297,11 @@ class WebSocketFactory(Factory):
         if self._closing:
             request.giveUp("the server is going away")
             return
+        if self.admission.refuse(request):
+            return
         self.pendingRequests.add(request)
-        run(self.application, request)
         request.watch(None, lambda: self.pendingRequests.discard(request))
+        run(self.application, request)
 
     def connectionAccepted(self, connection: WebSocketConnection) -> None:
         """
@@ -282,7 +311,8 @@ class WebSocketFactory(Factory):
 
     def broadcast(self, message: str | bytes, compress: bool | None = None) -> None:
         """
-        Send a message to all connections that are open.
+        Send a message to all connections that are open, but those in the middle of a
+        message that is sent piece by piece.
 
         @param compress: see L{IWebSocketTransport.sendMessage
             <twisted_ws.interfaces.IWebSocketTransport.sendMessage>}.
@@ -290,26 +320,49 @@ class WebSocketFactory(Factory):
         for connection in list(self.connections):
             try:
                 connection.sendMessage(message, compress)
-            except ConnectionNotOpen:
+            except (ConnectionNotOpen, IllegalFrame):
                 pass
 
-    def closeAllConnections(self, code: int = 1001, reason: str = "") -> Deferred[None]:
+    def drain(
+        self,
+        over: float | None = None,
+        timeout: float | None = None,
+        code: int | None = None,
+        reason: str = "",
+    ) -> Deferred[Drained]:
         """
-        Close all connections, refuse all requests without a verdict with 503, and
-        from now on all new ones.
+        Go away: refuse all requests without a verdict, and from now on all new ones,
+        with 503; and close all connections.
 
-        @return: a Deferred that fires when all are gone, within C{closeTimeout}
-            seconds.
+        @param over: seconds over which the Close frames are spread; by default
+            C{drainTime}.
+        @param timeout: seconds after which what is left is aborted; by default
+            C{drainTimeout}.
+        @param code: the close code, by default C{drainCode}.
+        @return: a Deferred that fires with L{Drained<twisted_ws.draining.Drained>} when
+            all are gone.  Cancelling it aborts what is left.
         """
+        config = self.config
         self._closing = True
+        refused = len(self.pendingRequests)
         for request in list(self.pendingRequests):
             request.giveUp("the server is going away")
-        if not self.connections:
-            return succeed(None)
-        gone = [connection.whenClosed() for connection in self.connections]
-        for connection in list(self.connections):
-            connection.close(code, reason)
-        return DeferredList(gone).addCallback(lambda ignored: None)
+        drain = Drain(self.connections, self.timers, refused)
+        drain.begin(
+            (config.drainTime or 0.0) if over is None else over,
+            config.drainTimeout if timeout is None else timeout,
+            config.drainCode if code is None else code,
+            reason,
+        )
+        return drain.done
+
+    def closeAllConnections(
+        self, code: int = 1001, reason: str = ""
+    ) -> Deferred[Drained]:
+        """
+        L{drain} all at once.
+        """
+        return self.drain(0.0, None, code, reason)
 
     def doStart(self) -> None:
         """

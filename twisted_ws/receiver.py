@@ -9,6 +9,7 @@ messages from (L{Inbox}).
 from __future__ import annotations
 
 from collections import deque
+from sys import getsizeof
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -16,6 +17,8 @@ from twisted.internet.protocol import BaseProtocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ._wire.frames import Frame
+from ._wire.sender import UNLIMITED
 from .errors import ClosedCleanly, ConnectionClosed
 from .interfaces import IFrameReceiver, IMessageReceiver
 
@@ -73,19 +76,21 @@ class Inbox(MessageReceiver):
             print(message)
 
     Messages that nobody has asked for yet wait in the inbox; when there are
-    C{highWater} of them the connection is paused until half are taken; but once it is
-    closing, what comes after that mark is dropped.  Under
-    C{assembleFragments=False} it holds frames.
+    C{maxPendingMessages} of them, or they have C{maxPendingBytes}, the connection is
+    paused until half are taken; but once it is closing, what comes after that mark is
+    dropped.  Under C{assembleFragments=False} it holds frames.
 
-    @ivar highWater: a number of messages; set it on the class or the instance.
+    @ivar highWater: a number of messages, if not C{maxPendingMessages}; set it on the
+        class or the instance.
     """
 
-    highWater = 16
+    highWater: int | None = None
 
     def __init__(self) -> None:
         self._messages: deque[Any] = deque()
         self._waiting: deque[Deferred[Any]] = deque()
         self._iterating: set[Deferred[Any]] = set()
+        self._bytes = 0
         self._lost: Any = None
         self._paused = False
 
@@ -99,7 +104,8 @@ class Inbox(MessageReceiver):
         """
         if self._messages:
             message = self._messages.popleft()
-            if self._paused and len(self._messages) <= self.highWater // 2:
+            self._bytes -= _sizeOf(message)
+            if self._paused and self._isWithin(2):
                 self._paused = False
                 self.transport.resumeProducing()
             return succeed(message)
@@ -109,15 +115,20 @@ class Inbox(MessageReceiver):
         self._waiting.append(waiting)
         return waiting
 
-    def send(self, message: str | bytes, compress: bool | None = None) -> None:
+    def send(
+        self, message: str | bytes, compress: bool | None = None
+    ) -> Deferred[None]:
         """
         Send C{str} as text, C{bytes} as binary.
 
         @param compress: see L{IWebSocketTransport.sendMessage
             <twisted_ws.interfaces.IWebSocketTransport.sendMessage>}.
+        @return: a Deferred that fires when it was handed on; it has fired already, if
+            nothing waits.
         @raise ConnectionNotOpen: when the connection is closing or closed.
         """
-        self.transport.sendMessage(message, compress)
+        sent: Deferred[None] = self.transport.sendMessage(message, compress)
+        return sent
 
     def close(self, code: int = 1000, reason: str = "") -> Deferred[Any]:
         """
@@ -166,9 +177,23 @@ class Inbox(MessageReceiver):
             self._waiting.popleft().callback(message)
             return
         self._messages.append(message)
-        if len(self._messages) >= self.highWater and not self._paused:
+        self._bytes += _sizeOf(message)
+        if not self._paused and not self._isWithin(1):
             self._paused = True
             self.transport.pauseProducing()
+
+    def _isWithin(self, part: int) -> bool:
+        """
+        Tell whether there is less than one C{part}th of what there may be.
+        """
+        config = self.transport.config
+        most = (self.highWater or config.maxPendingMessages) // part
+        limit = config.maxPendingBytes
+        mostBytes = UNLIMITED if limit is None else limit // part
+        count = len(self._messages)
+        if part == 1:
+            return count < most and self._bytes < mostBytes
+        return count <= most and self._bytes <= mostBytes
 
     def frameReceived(self, frame: Any) -> None:
         """
@@ -189,3 +214,10 @@ class Inbox(MessageReceiver):
                 waiting.callback(_ENDED)
             else:
                 waiting.errback(self._end())
+
+
+def _sizeOf(message: Any) -> int:
+    """
+    @return: bytes of memory of a message, or of a frame's payload.
+    """
+    return getsizeof(message.payload if isinstance(message, Frame) else message)

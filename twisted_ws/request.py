@@ -20,12 +20,19 @@ from urllib.parse import parse_qs, unquote, unquote_to_bytes
 from weakref import ref
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.logger import Logger
 
 from ._wire.cookies import Cookie, parseCookies
 from ._wire.forwarded import Origins, networks, trace
-from ._wire.handshake import SETTLED, Offer, acceptance, checkExtra, refusal
+from ._wire.handshake import (
+    SETTLED,
+    Offer,
+    acceptance,
+    checkExtra,
+    refusal,
+    unavailable,
+)
 from ._wire.headers import ExtensionElement, Headers
 from .carrier import isSecure, peerCertificate
 from .config import ServerConfig
@@ -76,6 +83,7 @@ class WebSocketRequest:
     @ivar httpRequest: the L{twisted.web.server.Request} it came in, until there is a
         verdict; or C{None}.  Cookies and header fields that are set on it, as by its
         C{getSession}, are sent with the verdict.
+    @ivar clock: the clock of the server.
     @ivar config: the configuration of the server.
     @ivar protocol: the subprotocol that a router chose, or C{None}.
     @ivar possibleProtocols: those of C{requestedProtocols} that routers have left to
@@ -105,6 +113,7 @@ class WebSocketRequest:
     ) -> None:
         self._offer = offer
         self._upgrader = upgrader
+        self.clock: IReactorTime = upgrader.clock
         self.config = config
         self.peer: IAddress = carrier.getPeer()
         self.localAddress: IAddress = carrier.getHost()
@@ -140,6 +149,7 @@ class WebSocketRequest:
         # carrier.
         self._connection: Callable[[], WebSocketConnection | None] = lambda: None
         self._whenOver: list[Deferred[None]] = []
+        self._whenAccepted: list[Callable[[WebSocketConnection], object]] = []
 
     def __repr__(self) -> str:
         # For the log; so without the query, where tokens are, since pages cannot set
@@ -265,8 +275,11 @@ class WebSocketRequest:
         agreed = negotiate(self.requestedExtensions, config.extensions)
         response = acceptance(self._offer, chosen, fields, agreed.elements)
         connection = WebSocketConnection(
-            config, self._upgrader.clock, chosen, self, agreed.extensions
+            config, self.clock, chosen, self, agreed.extensions, self._upgrader.budget
         )
+        whenAccepted, self._whenAccepted = self._whenAccepted, []
+        for tell in whenAccepted:
+            tell(connection)
         if self.isAbandoned:
             self.verdict = Verdict.ACCEPTED
             connection.neverConnected(receiver)
@@ -350,6 +363,13 @@ class WebSocketRequest:
             return succeed(None)
         return connection.whenClosed().addCallback(lambda ended: None)
 
+    def whenAccepted(self, tell: Callable[[WebSocketConnection], object]) -> None:
+        """
+        Have C{tell} called with the connection, before its receiver gets it, if the
+        request is accepted.  For steps.
+        """
+        self._whenAccepted.append(tell)
+
     def abandon(self) -> None:
         """
         There is no use in a verdict any more.  For upgraders: the carrier is gone.
@@ -378,7 +398,7 @@ class WebSocketRequest:
         Answer 503 in the application's place, if it has not answered.
         """
         if self.verdict is Verdict.PENDING:
-            self._upgrader.refuse(refusal(503, "", body=f"{reason}\n".encode()))
+            self._upgrader.refuse(unavailable(reason, self.config.retryAfter))
             self.abandon()
 
     def watch(

@@ -162,7 +162,8 @@ class _ChannelUpgrader:
     """
 
     def __init__(self, request: Any, factory: WebSocketFactory) -> None:
-        self.clock = factory.clock
+        self.clock = factory.timers
+        self.budget = factory.budget
         self._factory = factory
         self._httpRequest = request
         self._request: WebSocketRequest | None = None

@@ -20,6 +20,7 @@ from twisted.internet.interfaces import (
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from .draining import Drained
 from .protocol import WebSocketFactory
 
 
@@ -27,9 +28,9 @@ class WebSocketService(Service):
     """
     Serves a L{WebSocketFactory} on any number of endpoints.
 
-    When it stops it listens no more, refuses undecided requests with 503, and closes
-    all connections with 1001; the Deferred of C{stopService} fires when they are gone,
-    within C{closeTimeout} seconds.
+    When it stops it listens no more, refuses requests without a verdict with 503, and
+    closes all connections as C{drainTime} and C{drainCode} say; the Deferred of
+    C{stopService} fires when they are gone, within C{drainTimeout} seconds.
     """
 
     _log = Logger()
@@ -104,12 +105,23 @@ class WebSocketService(Service):
         """
         Say goodbye.
 
-        @return: a Deferred that fires when all connections are gone.
+        @return: a Deferred that fires with L{Drained<twisted_ws.draining.Drained>} when
+            all connections are gone.
         """
         Service.stopService(self)
         connected = len(self._factory.connections)
         if connected:
             self._log.info("closing {count} WebSockets", count=connected)
-        return DeferredList(
-            [self._stopListening(), self._factory.closeAllConnections(1001)]
-        )
+        drained = self._factory.drain()
+        drained.addCallback(self._report)
+        stopped = DeferredList([self._stopListening(), drained])
+        return stopped.addCallback(lambda results: results[1][1])
+
+    def _report(self, drained: Drained) -> Drained:
+        if any(drained):
+            self._log.info(
+                "{cleanly} WebSockets were closed, {abruptly} were lost or aborted,"
+                " {refused} requests were refused",
+                **drained._asdict(),
+            )
+        return drained

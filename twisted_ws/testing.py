@@ -93,6 +93,13 @@ class MemoryCarrier:
         """
         return self._addresses[1]
 
+    @property
+    def bufferedAmount(self) -> int:
+        """
+        Bytes that were written and have not moved yet.
+        """
+        return len(self.outgoing)
+
     def write(self, data: bytes) -> None:
         """
         See L{ITransport.write<twisted.internet.interfaces.ITransport.write>}.
@@ -210,7 +217,9 @@ class MemoryCarrier:
             return False
         if self._aborted:
             return self._end(ConnectionAborted(), ConnectionLost())
-        if not self.isPaused and (other.disconnected or other._writeFinished):
+        gone = other.disconnected or (other._writeFinished and not self.isPaused)
+        # A peer that is gone is noticed by reading, and by writing.
+        if gone and (self.outgoing or not self.isPaused):
             self._lose(ConnectionLost() if other._aborted else ConnectionDone())
             return True
         deaf = other.isPaused or other.disconnecting or other._aborted
@@ -245,7 +254,7 @@ class MemoryCarrier:
 
     def _end(self, ours: Exception, theirs: Exception) -> bool:
         self._lose(ours)
-        if not self.other.isPaused:
+        if self.other.outgoing or not self.other.isPaused:
             self.other._lose(theirs)
         return True
 

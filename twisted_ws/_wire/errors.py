@@ -13,6 +13,7 @@ The errors of the wire, sorted by whose fault they are.
                       InvalidPayload       text that is not UTF-8 (1007)
                       PayloadTooBig        a frame or message over a limit (1009)
                       TooManyFragments     a message in too many pieces (1008)
+                      TryAgainLater        more than we hold for one peer (1013)
       the caller's  ConnectionNotOpen    sending on a connection that closes
                     IllegalFrame         a frame that must not be sent
                     AlreadyAnswered      a second verdict on one request
@@ -108,6 +109,15 @@ class TooManyFragments(ProtocolViolation):
     """
 
     code = 1008
+
+
+class TryAgainLater(ProtocolViolation):
+    """
+    A peer that does not read, or for which we would have to hold more than a limit of
+    ours allows.
+    """
+
+    code = 1013
 
 
 class ConnectionNotOpen(WebSocketError):

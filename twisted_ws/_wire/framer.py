@@ -6,7 +6,8 @@ Frames and messages (RFC 6455 sections 5 to 8), without I/O.
 
 A L{Framer} takes bytes by C{dataReceived} and calls C{_deliver} with messages;
 it takes messages by C{sendMessage} and calls C{_write} with bytes.  Everything
-that happens seldom is a method that L{twisted_ws.WebSocketConnection} overrides.
+that happens seldom is a method of L{Hooks<twisted_ws._wire.hooks.Hooks>} that
+L{twisted_ws.WebSocketConnection} overrides.
 
 How a read is parsed.  One loop walks over it.  A whole, unfragmented text or
 binary frame, which is what nearly all traffic is, leaves the loop as a message
@@ -46,8 +47,9 @@ from .frames import (
     Utf8Decoder,
     checkStart,
 )
+from .hooks import Hooks
 from .masks import xorMask
-from .sender import UNLIMITED, Sender, notConnected
+from .sender import UNLIMITED, notConnected
 from .state import State
 
 _FIN, _RESERVED, _CONTROL = FIN, RESERVED, CONTROL
@@ -57,11 +59,12 @@ _WHOLE = (_WHOLE_TEXT, _WHOLE_BINARY)
 _OPEN, _DISCARDING = int(State.OPEN), int(State.DISCARDING)
 
 
-class Framer(Sender):
+class Framer(Hooks):
     """
     One side of a WebSocket after its handshake.
 
     @ivar bytesReceived: bytes taken in so far, headers included.
+    @ivar controlBytesReceived: those of them that were control frames.
     """
 
     def __init__(
@@ -70,8 +73,9 @@ class Framer(Sender):
         """
         @param chain: the extensions, C{None} for none.
         """
-        Sender.__init__(self, isServer, settings, chain)
+        Hooks.__init__(self, isServer, settings, chain)
         self.bytesReceived = 0
+        self.controlBytesReceived = 0
         self._deliver: Callable[[Any], object] = notConnected
 
         self._settings = settings
@@ -87,6 +91,7 @@ class Framer(Sender):
         self._assembling = settings.assembleFragments
         self._wholes = self._assembling and chain is None
         self._encodedWholes = self._assembling and chain is not None
+        self._streaming = False  # the application may take messages piece by piece
 
         # Clients mask and servers do not (RFC 6455 section 5.1).
         self._maskBit = 0x80 if isServer else 0
@@ -104,6 +109,9 @@ class Framer(Sender):
         self._decoder: Utf8Decoder | None = None
         self._sink: Any = None  # collects it, or its frame if not assembling
         self._wire: Any = None  # collects its frame, for extensions to decode
+        self._stream: Any = None  # takes it piece by piece, if anything does
+        self._mostStreamed = 0  # payload bytes that it may have then
+        self._reported = 0  # what the last report of partial messages said
         self._decodedSize = 0  # payload bytes of that message, decoded so far
         self._first = 0  # the first byte of the frame being received
         self._missing = 0  # payload bytes of that frame still to come
@@ -203,9 +211,12 @@ class Framer(Sender):
                     self._controlReceived(first & 0x0F, payload)
                     continue
                 try:
-                    self._deliver(message)
+                    result = self._deliver(message)
                 except BaseException:
                     self._receiverFailed()
+                else:
+                    if result is not None:
+                        self._returned(message, result)
         except ProtocolViolation as violation:
             self._violated(violation)
         except UnicodeDecodeError:
@@ -222,6 +233,8 @@ class Framer(Sender):
             # not worth keeping a whole read alive for.
             self._kept = position if self._paused else 0
             self._buffer = data if self._paused else data[position:]
+        if self._opcode or self._reported:
+            self._reportPartial()
 
     def _keep(self, data: bytes) -> None:
         """
@@ -234,13 +247,23 @@ class Framer(Sender):
         """
         Refuse a data frame over a limit, before any of it is buffered.
         """
+        if self._stream is not None:
+            if self._size + length > self._mostStreamed:
+                raise PayloadTooBig(
+                    f"a message of {self._size + length} bytes or more, over"
+                    f" {self._mostStreamed}",
+                    "deliverTo(maxSize=...)",
+                )
+            if self._wire is None:
+                return
         if length > self._maxFrame:
             named = self._settings.maxReceivedFrameSize is not None
             raise PayloadTooBig(
                 f"a frame of {length} bytes, over {self._maxFrame}",
                 "maxReceivedFrameSize" if named else "maxReceivedMessageSize",
             )
-        size = length if first & 0x0F else self._size + length
+        alone = first & 0x0F or self._stream is not None
+        size = length if alone else self._size + length
         if size > self._maxWire:
             raise PayloadTooBig(
                 f"a message of {size} bytes or more, over {self._maxWire}",
@@ -251,21 +274,23 @@ class Framer(Sender):
         """
         The header of a data frame is complete, its payload follows.
         """
-        self._checkSize(first, length)
         opcode = first & 0x0F
         if opcode:
             self._opcode = opcode
             self._whole = False
             self._size = self._decodedSize = self._fragments = 0
             self._decoder = Utf8Decoder() if opcode == _TEXT else None
-        if opcode or not self._assembling:
+            self._stream = self._streamFor(opcode) if self._streaming else None
+        self._wire = None if self._chain is None else BytesIO()
+        self._checkSize(first, length)
+        if self._stream is not None:
+            self._sink = self._stream
+        elif opcode or not self._assembling:
             self._sink = BytesIO()
-        if self._chain is not None:
-            self._wire = BytesIO()
         self._size += length
         self._fragments += 1
         limit = self._settings.maxReceivedFragments
-        if limit is not None and self._fragments > limit:
+        if limit is not None and self._fragments > limit and self._stream is None:
             raise TooManyFragments(
                 f"a message of more than {limit} frames", "maxReceivedFragments"
             )
@@ -313,16 +338,29 @@ class Framer(Sender):
                 self._decoder.decode(b"", True)
         elif self._assembling:
             return
-        complete: Any = self._sink.getvalue()
-        self._sink = None
+        sink, self._sink = self._sink, None
+        if self._stream is not None:
+            self._stream = None
+            sink.finish()
+            return
+        complete: Any = sink.getvalue()
         if not self._assembling:
             complete = Frame(Opcode(self._first & 0x0F), complete, bool(fin))
         elif self._decoder is not None:
             complete = complete.decode("utf-8")
+        self._handOver(complete)
+
+    def _handOver(self, message: Any) -> None:
+        """
+        Deliver a message that did not come in one frame and one read.
+        """
         try:
-            self._deliver(complete)
+            result = self._deliver(message)
         except BaseException:
             self._receiverFailed()
+        else:
+            if result is not None:
+                self._returned(message, result)
 
     def _wholeEncoded(self, first: int, payload: bytes, key: bytes) -> None:
         """
@@ -336,10 +374,7 @@ class Framer(Sender):
             return
         if first & 0x0F == _TEXT:
             decoded = decoded.decode("utf-8")
-        try:
-            self._deliver(decoded)
-        except BaseException:
-            self._receiverFailed()
+        self._handOver(decoded)
 
     def _decodeFrame(self) -> bool:
         """
@@ -349,7 +384,9 @@ class Framer(Sender):
         """
         encoded = self._wire.getvalue()
         self._wire = None
-        left = self._maxMessage - self._decodedSize
+        left = self._maxMessage
+        if self._stream is None:
+            left -= self._decodedSize
         payload = self._decode(self._first, encoded, left)
         if payload is None:
             return False
@@ -379,6 +416,7 @@ class Framer(Sender):
         """
         A whole control frame came (RFC 6455 section 5.5).
         """
+        self.controlBytesReceived += 2 + self._keySize + len(payload)
         if opcode == _PING:
             self._pinged(payload)
         elif opcode == _PONG:
@@ -387,6 +425,17 @@ class Framer(Sender):
             self._peerCloses(unpackClose(payload))
         else:
             raise AssertionError(f"opcode {opcode} was not refused")
+
+    def _reportPartial(self) -> None:
+        """
+        A read left a message incomplete, or completed one that was reported.
+        """
+        size = 0 if self._wire is None else self._wire.tell()
+        if self._sink is not None and self._stream is None:
+            size += self._sink.tell()
+        if size != self._reported:
+            self._reported = size
+            self._holdsPartially(size)
 
     def _pauseReceipt(self) -> None:
         """
@@ -418,29 +467,3 @@ class Framer(Sender):
 
     def _discarding(self) -> None:
         self._paused = False
-
-    # What happens seldom, for the connection to override
-
-    def _pinged(self, payload: bytes) -> None:
-        """
-        A ping came: answer it (RFC 6455 section 5.5.2).
-        """
-        if self.state == _OPEN:
-            self.sendFrame(Frame(_PONG, payload))
-
-    def _ponged(self, payload: bytes) -> None:
-        """
-        A pong came.
-        """
-
-    def _violated(self, violation: ProtocolViolation) -> None:
-        """
-        The peer broke the protocol or a limit.
-        """
-        self._fail(violation.code, str(violation))
-
-    def _receiverFailed(self) -> None:
-        """
-        The receiver raised; called while that exception is handled.
-        """
-        self._fail(1011, "internal error")

@@ -296,6 +296,16 @@ def refusal(
     return renderHead(line, pairs) + body
 
 
+def unavailable(reason: str, retryAfter: int) -> bytes:
+    """
+    Render a refusal with 503.
+
+    @param retryAfter: seconds after which the client may come again.
+    """
+    headers = [(b"Retry-After", b"%d" % retryAfter)]
+    return refusal(503, "", headers, f"{reason}\n".encode())
+
+
 def withoutBody(response: bytes) -> bytes:
     """
     @return: what of a response answers a HEAD request.

@@ -6,15 +6,18 @@ The sending half of a WebSocket: from messages to the bytes of frames (RFC 6455
 sections 5.2 to 5.4 and 6.1).
 
 A message that no extension sees and that goes as one frame is serialised by
-C{sendMessage} itself; the rest goes the slow way.
+C{sendMessage} itself; the rest goes the slow way.  So does everything while
+C{_direct} is false: it stands for all that can keep a message from being written at
+once, so that the hot path asks one question.
 
 This file is also meant to be compiled as it stands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from struct import Struct
+from typing import Any
 
 from .chain import Chain
 from .closing import unpackClose
@@ -22,7 +25,7 @@ from .errors import ConnectionNotOpen, IllegalFrame, ProtocolViolation
 from .frames import CONTROL, FIN, Frame, Opcode, OutgoingSequence, Settings, asBytes
 from .life import Life
 from .masks import maskKeys, xorMask
-from .state import State
+from .state import Action, Event, State
 
 _FIN, _CONTROL = FIN, CONTROL
 _TEXT, _BINARY, _CLOSE = int(Opcode.TEXT), int(Opcode.BINARY), int(Opcode.CLOSE)
@@ -68,6 +71,8 @@ def notConnected(*ignored: object) -> None:
 class Sender(Life):
     """
     Sends messages by C{_write}.
+
+    @ivar messagesSent: messages that were sent, or queued to be sent, so far.
     """
 
     def __init__(
@@ -77,6 +82,10 @@ class Sender(Life):
         @param chain: the extensions, C{None} for none.
         """
         Life.__init__(self)
+        self.messagesSent = 0
+        self._direct = True  # nothing keeps a message from being written at once
+        self._queueing = False  # what is sent has to wait behind what waits
+        self._sent: Any = None  # what tells that a message was handed on
         self._write: Callable[[bytes], object] = notConnected
         # Clients mask and servers do not (RFC 6455 section 5.1).
         self._masksSent = not isServer
@@ -90,19 +99,26 @@ class Sender(Life):
         self._plainUpTo = self._fragmentAbove if chain is None else -1
         self._sequence = OutgoingSequence()
 
-    def sendMessage(self, message: str | bytes, compress: bool | None = None) -> None:
+    def sendMessage(
+        self,
+        message: str | bytes,
+        compress: bool | None = None,
+        key: Hashable = None,
+    ) -> Any:
         """
         Send C{str} as text, C{bytes} (or any other buffer) as binary; in several
         frames when it is longer than C{fragmentationThreshold}.
 
         @param compress: C{False} to keep extensions from compressing it, C{True} to
             have it compressed however short it is.
+        @param key: what it is about, for C{slowReaderPolicy="coalesce"}.
+        @return: what tells that it was handed on to the carrier.
         @raise ConnectionNotOpen: when the connection is closing or closed.
         @raise IllegalFrame: while a message is being sent piece by piece.
         @raise UnicodeEncodeError: for text with lone surrogates.
         @raise TypeError: for anything else.
         """
-        if self.state != _OPEN or self._sequence.opcode:
+        if not self._direct and (self.state != _OPEN or self._sequence.opcode):
             self._refuseMessage()
         if isinstance(message, str):
             payload = message.encode("utf-8")
@@ -110,10 +126,14 @@ class Sender(Life):
         else:
             payload = message if isinstance(message, bytes) else asBytes(message)
             first = _WHOLE_BINARY
+        self.messagesSent += 1
+        if not self._direct:
+            return self._enqueue(Frame(first & 0x0F, payload, True, 0, compress), key)
         if len(payload) > self._plainUpTo:
             self._write(self._encodeMessage(first & 0x0F, payload, compress))
         else:
             self._write(encodeFrame(first, payload, self._masksSent))
+        return self._sent
 
     def _encodeMessage(
         self, opcode: int, payload: bytes, compress: bool | None
@@ -174,11 +194,12 @@ class Sender(Life):
         first = frame.opcode | frame.rsv | (_FIN if frame.fin else 0)
         return encodeFrame(first, frame.payload, self._masksSent)
 
-    def sendFrame(self, frame: Frame) -> None:
+    def sendFrame(self, frame: Frame) -> Any:
         """
         Send one frame as it is, but for what extensions do to it; the mask is ours to
-        choose.
+        choose.  Control frames do not wait behind messages.
 
+        @return: what tells that it was handed on to the carrier.
         @raise ConnectionNotOpen: when the connection is closing or closed.
         @raise IllegalFrame: when RFC 6455 forbids it here: a wrong opcode, a
             reserved bit, a control frame over 125 bytes or in pieces, a
@@ -192,13 +213,40 @@ class Sender(Life):
                 self.close(*unpackClose(frame.payload))
             except ProtocolViolation as violation:
                 raise IllegalFrame(str(violation)) from None
-            return
+            return self._sent
         if self.state != _OPEN:
             self._refuseMessage()
         self._sequence.check(frame)
-        if self._chain is not None and not frame.opcode & _CONTROL:
+        if frame.opcode & _CONTROL:
+            self._writeControl(self._serialised(frame))
+            return self._sent
+        self.messagesSent += frame.fin
+        self._settle()
+        if self._queueing:
+            return self._enqueue(frame, None, isWhole=False)
+        self._write(self._encodeFrame(frame))
+        return self._sent
+
+    def _encodeFrame(self, frame: Frame) -> bytes:
+        """
+        Serialise a data frame, through the extensions if there are some.
+        """
+        if self._chain is not None:
             frame = self._encoded(self._chain, frame)
-        self._write(self._serialised(frame))
+        return self._serialised(frame)
+
+    def _settle(self) -> None:
+        """
+        Something changed that C{_direct} stands for.
+        """
+        self._direct = (
+            self.state == _OPEN and not self._sequence.opcode and not self._queueing
+        )
+
+    def _happened(self, event: Event) -> Action:
+        action = Life._happened(self, event)
+        self._settle()
+        return action
 
     def _refuseMessage(self) -> None:
         if self.state != _OPEN:
@@ -207,6 +255,23 @@ class Sender(Life):
 
     def _writeClose(self, payload: bytes) -> None:
         self._write(encodeFrame(_FIN | _CLOSE, payload, self._masksSent))
+
+    # For the connection to override
+
+    def _writeControl(self, data: bytes) -> None:
+        """
+        Write a ping or a pong.
+        """
+        self._write(data)
+
+    def _enqueue(self, frame: Frame, key: Hashable, isWhole: bool = True) -> Any:
+        """
+        Keep a message, or a frame of one, until those before it are written.
+
+        @param frame: it; not encoded, so that one that is dropped leaves no gap in
+            what extensions remember of those before.
+        """
+        raise AssertionError("nothing queues here")
 
     def _extensionFailed(self) -> None:
         """

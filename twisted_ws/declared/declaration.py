@@ -228,7 +228,7 @@ class _Reader:
         elif kind == "text":
             _checkText(name, value)
         else:
-            if kind == "limit" and value == "none":
+            if kind in ("limit", "wait") and value == "none":
                 return None
             tunable: dict[str, Any] = {name: value}
             if isinstance(value, list):

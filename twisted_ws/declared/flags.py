@@ -22,6 +22,7 @@ _PLACEHOLDERS = {
     "size": "=N",
     "limit": "=N|none",
     "duration": "=SECONDS",
+    "wait": "=SECONDS|none",
     "list": "=VALUE",
     "extensions": "=NAME",
     "path": "=PATH",
@@ -62,9 +63,10 @@ class Flag:
         """
         if self.kind == "path" and text:
             return os.path.abspath(text)
-        if self.kind in ("size", "limit", "duration"):
+        if self.kind in ("size", "limit", "duration", "wait"):
+            isTime = self.kind in ("duration", "wait")
             try:
-                return float(text) if self.kind == "duration" else int(text)
+                return float(text) if isTime else int(text)
             except ValueError:
                 pass
         return text

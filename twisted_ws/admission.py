@@ -1,0 +1,184 @@
+# -*- test-case-name: tests.test_admission -*-
+# Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
+
+"""
+Whether a server has room for another connection.
+
+A socket on a port of its own is first one that sends its head, then a request, then a
+connection, or one that was refused and may read that for C{closeTimeout} seconds.  Each
+of these is bounded, so that none of them can take all descriptors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+from math import inf
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.protocol import Protocol
+from twisted.logger import Logger
+
+from ._wire.handshake import unavailable
+from .config import ServerConfig
+from .request import WebSocketRequest
+from .sparing import SparingLog
+
+try:
+    from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
+except ImportError:  # Windows has no such limit.
+    getrlimit = None  # type: ignore[assignment]
+
+_SPARE = 100
+_REASONS = {
+    "maxConnections": "too many connections",
+    "maxPendingHandshakes": "too many handshakes",
+}
+
+
+def descriptors() -> float:
+    """
+    @return: how many descriptors the process may have.
+    """
+    if getrlimit is None:
+        return inf
+    soft, _ = getrlimit(RLIMIT_NOFILE)
+    return inf if soft == RLIM_INFINITY else soft
+
+
+class Admission:
+    """
+    Counts what a server has, and refuses what is too much.
+
+    @ivar heads: the protocols that read a head.
+    @ivar refused: those that have refused their client, which has not left yet.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        clock: IReactorTime,
+        connections: Sized,
+        requests: Sized,
+    ) -> None:
+        """
+        @param connections: those that are open or closing.
+        @param requests: those that have no verdict.
+        """
+        self.heads: set[Any] = set()
+        self.refused: set[Any] = set()
+        self._config = config
+        self._clock = clock
+        self._connections = connections
+        self._requests = requests
+        self._logs = {option: SparingLog(self._log) for option in _REASONS}
+
+    @property
+    def maxConnections(self) -> float:
+        """
+        The option, or what stands for it where it is C{None}.
+        """
+        if self._config.maxConnections is not None:
+            return self._config.maxConnections
+        return max(1, descriptors() - _SPARE)
+
+    @property
+    def maxPending(self) -> float:
+        """
+        C{maxPendingHandshakes}.
+        """
+        most = self._config.maxPendingHandshakes
+        return inf if most is None else most
+
+    @property
+    def sockets(self) -> int:
+        """
+        How many there are that we know of.
+        """
+        return len(self._connections) + self._pending + len(self.refused)
+
+    @property
+    def _pending(self) -> int:
+        return len(self.heads) + len(self._requests)
+
+    def refusesSockets(self) -> str | None:
+        """
+        @return: the option that leaves no room for another socket; C{None} when one
+            may send its head.
+        """
+        if self._pending >= self.maxPending:
+            return "maxPendingHandshakes"
+        if self.sockets >= self.maxConnections + self.maxPending:
+            return "maxConnections"
+        return None
+
+    def dropsSockets(self) -> bool:
+        """
+        Tell whether there is no room even to refuse one.
+        """
+        if self.sockets >= max(1, descriptors() - _SPARE / 2):
+            return True
+        tooMany = len(self.refused) >= self.maxPending
+        return tooMany and self.refusesSockets() is not None
+
+    def drop(self, peer: IAddress | None) -> Dropped:
+        """
+        @return: a protocol for a socket that there is no room for.
+        """
+        self._note("maxPendingHandshakes", "dropped", peer)
+        return Dropped()
+
+    def refusal(self, option: str, peer: IAddress) -> bytes:
+        """
+        Log that a client is refused.
+
+        @param option: because of what.
+        @return: the response.
+        """
+        self._note(option, "refused with 503", peer)
+        return unavailable(_REASONS[option], self._config.retryAfter)
+
+    def refuse(self, request: WebSocketRequest) -> bool:
+        """
+        Refuse a request if there is no room for it.
+
+        @return: whether it was refused.
+        """
+        if len(self._connections) >= self.maxConnections:
+            option = "maxConnections"
+        elif self._pending >= self.maxPending:
+            option = "maxPendingHandshakes"
+        else:
+            return False
+        self._note(option, "refused with 503", request.peer)
+        request.giveUp(_REASONS[option])
+        return True
+
+    def _note(self, option: str, what: str, peer: IAddress | None) -> None:
+        self._logs[option].info(
+            self._clock.seconds(),
+            "a client was {what}: {reason} (option: {option}): {peer}",
+            what=what,
+            reason=_REASONS[option],
+            option=option,
+            peer=peer,
+        )
+
+
+class Dropped(Protocol):
+    """
+    Drops its connection.
+
+    There is a protocol for that because what wraps factories, as TLS does, cannot do
+    without one.
+    """
+
+    transport: Any
+
+    def connectionMade(self) -> None:
+        """
+        Drop it.
+        """
+        self.transport.abortConnection()
