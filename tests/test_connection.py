@@ -515,7 +515,7 @@ class PauseTests(SynchronousTestCase):
                 self.transport.resumeProducing()
                 self.depth -= 1
 
-        c = Conversation(True, Receiver())
+        c = Conversation(True, Receiver(), framesPerTurn=1 << 20)
         c.connection.pauseProducing()
         c.connection.dataReceived(
             b"".join(c.frame(0x82, number.to_bytes(2, "big")) for number in range(3000))

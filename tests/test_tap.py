@@ -111,6 +111,7 @@ class TunableTests(TapTests):
             "maxPendingMessages": (["--max-pending-messages", "4"], 4),
             "maxPendingBytes": (["--max-pending-bytes", "1000"], 1000),
             "concurrentMessages": (["--concurrent-messages", "4"], 4),
+            "framesPerTurn": (["--frames-per-turn", "64"], 64),
             "maxPongRate": (["--max-pong-rate", "5"], 5),
             "handshakeTimeout": (["--handshake-timeout", "4"], 4.0),
             "maxHeaderLine": (["--max-header-line", "100"], 100),

@@ -125,6 +125,7 @@ class WireSettings:
     maxReceivedFragments: int | None = 4096
     fragmentOutgoingMessages: bool = True
     fragmentationThreshold: int = 1 << 14
+    framesPerTurn: int = 1 << 30
     assembleFragments: bool = True
 
 

@@ -133,6 +133,8 @@ class ConnectionConfig:
         limit.
     @ivar concurrentMessages: how many of them may be at work at the same time; with 1,
         the next is delivered when the one before is done.
+    @ivar framesPerTurn: frames of one connection that are handled before others have
+        their turn.
     @ivar maxPongRate: pings per second that are answered; of more, only the latest.
         C{None}: all.
     @ivar handshakeTimeout: seconds for the whole opening handshake: on servers from
@@ -198,6 +200,9 @@ class ConnectionConfig:
     maxPendingBytes: int | None = _limit(1 << 20, "Bytes of these messages.")
     concurrentMessages: int = _size(
         1, "How many of them may be at work at the same time."
+    )
+    framesPerTurn: int = _size(
+        512, "Frames of one connection before others have their turn."
     )
     maxPongRate: int | None = _limit(50, "Pings per second that are answered.")
     handshakeTimeout: float = _duration(10.0, "Seconds that the handshake may take.")

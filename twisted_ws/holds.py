@@ -35,6 +35,11 @@ class Hold(IntFlag):
     What takes a message piece by piece wants no more for now.
     """
 
+    TURN = 32
+    """
+    It is the turn of other connections (C{framesPerTurn}).
+    """
+
     RATE = 16
     """
     The peer sends more than it may.

@@ -54,6 +54,7 @@ class Reception(Framer):
         self._meters: tuple[Any, ...] = ()
         self._metered = 0
         self._rateTimer: IDelayedCall | None = None
+        self._turnTimer: IDelayedCall | None = None
         self._finished: list[Deferred[None]] | None = None
         self._isFinished = False
 
@@ -121,7 +122,7 @@ class Reception(Framer):
                 self.carrier.resumeProducing()
 
     def _closing(self) -> None:
-        dropsMore = self._holds & ~Hold.CONGESTION
+        dropsMore = self._holds & ~(Hold.CONGESTION | Hold.TURN | Hold.RATE)
         self._holds = Hold(0)
         # A carrier that is not read from hides the peer's Close frame, and its
         # leaving.
@@ -130,6 +131,22 @@ class Reception(Framer):
             Framer._closing(self)
         else:
             self._resumeReceipt()
+
+    @property
+    def waitsForTurn(self) -> bool:
+        """
+        Whether other connections have their turn, and then this one again.
+        """
+        return self._turnTimer is not None
+
+    def _tookLong(self) -> None:
+        if self.state == State.OPEN:
+            self.hold(Hold.TURN)
+            self._turnTimer = self.clock.callLater(0, self._turnComes)
+
+    def _turnComes(self) -> None:
+        self._turnTimer = None
+        self.release(Hold.TURN)
 
     # Messages that take time
 
@@ -285,9 +302,10 @@ class Reception(Framer):
         """
         if self._pongs is not None:
             self._pongs.stop()
-        if self._rateTimer is not None:
-            self._rateTimer.cancel()
-            self._rateTimer = None
+        for timer in (self._rateTimer, self._turnTimer):
+            if timer is not None:
+                timer.cancel()
+        self._rateTimer = self._turnTimer = None
 
     def _endReception(self, ended: ConnectionClosed) -> None:
         """

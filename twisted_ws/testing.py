@@ -343,7 +343,8 @@ class MemoryServer:
 
     def flush(self, most: int = 1 << 30) -> None:
         """
-        Let bytes move until none can.
+        Let bytes move until none can; connections that have let others have their
+        turn, as C{framesPerTurn} says, go on meanwhile.
 
         @param most: how many to move at a time, C{1} for the worst of networks.
         """
@@ -353,6 +354,14 @@ class MemoryServer:
             for pair in list(self.carriers):
                 for carrier in pair:
                     moved = carrier.moveOn(most) or moved
+            if not moved and self._hasTurns():
+                self.clock.advance(0)
+                moved = True
+
+    def _hasTurns(self) -> bool:
+        protocols = (end.protocol for pair in self.carriers for end in pair)
+        connections = (getattr(each, "_connection", None) for each in protocols)
+        return any(each is not None and each.waitsForTurn for each in connections)
 
 
 class RawPeer:

@@ -97,7 +97,7 @@ class Run:
             self.receiver,
             version=version,
             fields=row.handshake(isServer),
-            **{**row.configuration(isServer), **options},
+            **{"maxPongRate": None, **row.configuration(isServer), **options},
         )
         self._events: list[Event] = []
         self._sent: list[Event] = []

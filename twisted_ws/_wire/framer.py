@@ -88,6 +88,7 @@ class Framer(Hooks):
         self._maxWhole = min(self._maxFrame, self._maxWire)
         self._firstBits = 0 if chain is None else chain.firstBits
         self._laterBits = 0 if chain is None else chain.laterBits
+        self._perTurn = settings.framesPerTurn
         self._assembling = settings.assembleFragments
         self._wholes = self._assembling and chain is None
         self._encodedWholes = self._assembling and chain is not None
@@ -136,9 +137,16 @@ class Framer(Hooks):
             position = self._kept
             self._buffer = b""
         end = len(data)
+        left = self._perTurn
         self._busy = True
         try:
             while not self._halted:
+                if not left:
+                    left = self._perTurn
+                    if position < end or self._buffer:
+                        self._tookLong()
+                        continue
+                left -= 1
                 if self._buffer:  # came in while the application was called
                     data = data[position:] + self._buffer
                     self._buffer = b""

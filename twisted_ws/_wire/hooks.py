@@ -34,6 +34,11 @@ class Hooks(Sender):
         A pong came.
         """
 
+    def _tookLong(self) -> None:
+        """
+        C{framesPerTurn} frames were handled, and there may be more.
+        """
+
     def _returned(self, message: Any, result: Any) -> None:
         """
         The receiver returned something for a message.
