@@ -27,7 +27,7 @@ NAMES = """
     Steps TLSPolicy
     UpgradeRejected WebSocketClient
     WebSocketConnection WebSocketError WebSocketFactory WebSocketProtocol
-    WebSocketRequest WebSocketResource connect pipe
+    WebSocketRequest WebSocketResource WebSocketSite connect pipe
 """.split()
 
 ERRORS = """

@@ -23,7 +23,7 @@ ORDER = """
     budget holds tickets timers pings keepalive watches outbox outgoing pongs pending
     incoming reception transmission connection receiver piping request application steps sparing
     limits buckets rates credentials schemes authentication paths router head admission
-    draining protocol _channel resource url _context tls
+    draining protocol _channel resource site url _context tls
     certificates attempt client service demo declared tap testing __init__
 """.split()
 
@@ -40,7 +40,7 @@ DECLARED_ORDER = """
 
 # Who may import what else, beyond the standard library, Twisted and zope.
 ONLY = {
-    "twisted.web": {"resource", "tls", "demo", "declared"},
+    "twisted.web": {"resource", "site", "tls", "demo", "declared"},
     "hyperlink": {"url"},
     "OpenSSL": {"_context", "tls", "certificates"},
     "service_identity": {"tls"},

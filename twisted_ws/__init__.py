@@ -31,6 +31,7 @@ from .receiver import Inbox, MessageReceiver
 from .request import WebSocketRequest
 from .resource import WebSocketResource
 from .router import Router
+from .site import WebSocketSite
 from .steps import AllowOrigins, Steps
 from .tls import TLSPolicy
 
@@ -68,6 +69,7 @@ __all__ = [
     "WebSocketProtocol",
     "WebSocketRequest",
     "WebSocketResource",
+    "WebSocketSite",
     "connect",
     "pipe",
 ]

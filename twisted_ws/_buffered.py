@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 TOUCHED = (
@@ -39,23 +40,47 @@ def bufferedIn(carrier: Any) -> int:
     @return: bytes that were written to C{carrier} and not yet taken by the operating
         system; of TLS, encrypted or not.
     """
+    # A wrapper hands on every attribute that it lacks, so it is asked first.
+    if isinstance(carrier, ProtocolWrapper):
+        return _inTLS(carrier) + bufferedIn(carrier.transport)
     own = getattr(carrier, "bufferedAmount", None)
     if own is not None:
         return int(own)
-    if isinstance(carrier, TLSMemoryBIOProtocol):
-        return _inTLS(carrier) + bufferedIn(carrier.transport)
     if not isinstance(carrier, FileDescriptor):
         return 0
     size = len(carrier.dataBuffer) - carrier.offset + carrier._tempDataLen
-    protocol = getattr(carrier, "protocol", None)
-    if getattr(carrier, "TLS", False) and isinstance(protocol, TLSMemoryBIOProtocol):
-        size += _inTLS(protocol)
+    if _isTLS(carrier):
+        size += _inTLS(getattr(carrier, "protocol", None))
     return size
 
 
+def pausesBehindWrites(carrier: Any) -> bool:
+    """
+    Tell whether C{carrier} has taken in all of a write when it pauses its producer
+    because of it, so that something else can be written then.  TLS has not.
+    """
+    if isinstance(carrier, TLSMemoryBIOProtocol):
+        return False
+    if isinstance(carrier, ProtocolWrapper):
+        return pausesBehindWrites(carrier.transport)
+    if isinstance(carrier, FileDescriptor):
+        return not _isTLS(carrier)
+    return getattr(carrier, "bufferedAmount", None) is not None
+
+
+def _isTLS(carrier: Any) -> bool:
+    return bool(getattr(carrier, "TLS", False))
+
+
 def _inTLS(protocol: Any) -> int:
+    """
+    @return: what TLS keeps itself, if that is what C{protocol} does.
+    """
+    if not isinstance(protocol, TLSMemoryBIOProtocol):
+        return 0
     size = sum(map(len, protocol._appSendBuffer))
     aggregator = getattr(protocol, "_aggregator", None)
+    # When the connection is lost something else takes its place.
     left = getattr(aggregator, "_bufferLeft", None)
     if aggregator is not None and left is not None:
         size += aggregator.MAX_BUFFER_SIZE - left

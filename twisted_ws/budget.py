@@ -41,18 +41,21 @@ class Budget:
         self.counts: Counter[str] = Counter()
         self._policy = policy
         self._holders: dict[WebSocketConnection, int] = {}
+        # Those that were closed for it, and have not let go of everything yet.
+        self._closed: dict[WebSocketConnection, int] = {}
 
     def holds(self, connection: WebSocketConnection, size: int) -> None:
         """
         A connection holds so many bytes now.
         """
-        before = self._holders.get(connection, 0)
+        holders = self._closed if connection in self._closed else self._holders
+        before = holders.get(connection, 0)
         if size == before:
             return
         if size:
-            self._holders[connection] = size
+            holders[connection] = size
         else:
-            del self._holders[connection]
+            del holders[connection]
         self.held += size - before
         if self.limit is not None and size > before:
             while self.held > self.limit and self._relieve(connection):
@@ -62,16 +65,21 @@ class Budget:
         """
         Have a connection closed that lets go of what it holds.
 
-        @return: whether that has changed anything.
+        @return: whether that has changed anything.  What applications have at work
+            is held until they are done: others are not to be closed for that.
         """
-        before = self.held
-        if self._policy == "close-largest":
+        if self._policy == "close-largest" and self._holders:
             connection = max(self._holders, key=self._holders.__getitem__)
+        size = self._holders.pop(connection, None)
+        if size is None:
+            return False
+        self._closed[connection] = size
+        before = self.held
         self.counts["overBudget"] += 1
         connection.letGo(
             TryAgainLater(
                 f"all connections hold {before} bytes, over {self.limit}, and this one"
-                f" {self._holders.get(connection, 0)}",
+                f" {size}",
                 "maxTotalBuffer",
             )
         )

@@ -31,6 +31,7 @@ from .config import ConnectionConfig
 from .ending import explain
 from .errors import ConnectionClosed
 from .interfaces import IExtension, IWebSocketTransport
+from .pending import forgetFrames
 from .reception import ignore
 from .transmission import Transmission
 from .watches import Watches
@@ -178,8 +179,12 @@ class WebSocketConnection(Transmission):
         """
         What the connection holds has changed.
         """
+        self._budget.holds(self, self._weight)
+
+    @property
+    def _weight(self) -> int:
         pending = 0 if self._pending is None else self._pending.held
-        self._budget.holds(self, self._outbox.held + self._reported + pending)
+        return self._outbox.held + self._reported + pending
 
     def _holdsPartially(self, size: int) -> None:
         self.weigh()
@@ -188,14 +193,19 @@ class WebSocketConnection(Transmission):
         """
         Close the connection, and hold nothing more for it.
         """
+        before = self._weight
         self._outbox.discard()
-        if self._pending is not None:
-            self._pending.discard()
         if self.state < State.DISCARDING:
             self._violated(violation)
-        self._sink = self._wire = None
+        if self._pending is not None:
+            self._pending.discard()
+        if self._stream is None:
+            self._sink = self._wire = None
         self._reported = 0
         self.weigh()
+        if self._outbox.held > before // 2:
+            # What the carrier has it keeps, until the peer takes it.
+            self.abortConnection()
 
     @property
     def signsOfLife(self) -> int:
@@ -211,6 +221,14 @@ class WebSocketConnection(Transmission):
         How often the carrier has become empty after it was full.
         """
         return self._outbox.drained
+
+    @property
+    def bytesLeft(self) -> int:
+        """
+        Bytes that a carrier without room still has of those it had when it became
+        full.
+        """
+        return self._outbox.left
 
     def idle(self, why: str) -> None:
         """
@@ -341,6 +359,7 @@ class WebSocketConnection(Transmission):
     def _abortCarrier(self) -> None:
         if self.carrier is not None:
             self._stopProducing()
+            self._outbox.release()
             self.carrier.abortConnection()
 
     def _violated(self, violation: ProtocolViolation) -> None:
@@ -357,20 +376,28 @@ class WebSocketConnection(Transmission):
         )
         Transmission._violated(self, violation)
 
-    def _receiverFailed(self) -> None:
-        error = sys.exc_info()[1]
+    def _failedWith(self, failure: Failure) -> None:
+        error = failure.value
+        if error is self._cause:
+            # What was raised to us may come by a Deferred too.
+            return
         quiet = isinstance(error, (ConnectionNotOpen, ConnectionClosed))
         if quiet and self.state != State.OPEN:
             # It answered what came while the connection was closing already.
             self._log.debug("{connection!r}: {error}", connection=self, error=error)
+            forgetFrames(failure)
             return
         self._log.failure(
             "{connection!r}: {receiver!r} failed",
+            failure=failure,
             connection=self,
             receiver=self.receiver,
         )
-        self._cause = self._cause or error
-        Transmission._receiverFailed(self)
+        if self._cause is None and self._ended is None:
+            self._cause = error
+        else:
+            forgetFrames(failure)
+        Transmission._failedWith(self, failure)
 
     def _extensionFailed(self) -> None:
         self._log.failure("{connection!r}: an extension failed", connection=self)

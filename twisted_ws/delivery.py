@@ -21,6 +21,9 @@ class Delivery(Deferred[None]):
 
     Most senders do not look at it, and a failure that nobody looks at is no error
     here: whoever wants to know adds a callback, or awaits it.
+
+    To cancel it, or a coroutine that awaits it, is to wait no longer: the message is
+    sent all the same, since what was sent after it may build upon it.
     """
 
     def __init__(self) -> None:
@@ -55,6 +58,14 @@ class Delivery(Deferred[None]):
         self._isWatched = True
         return super().addBoth(*args, **kw)
 
+    def cancel(self) -> None:
+        """
+        Fail with L{CancelledError<twisted.internet.defer.CancelledError>}; nothing else
+        changes.
+        """
+        super().cancel()
+        self._quieten()
+
     def done(self) -> None:
         """
         The message was handed on.
@@ -69,6 +80,9 @@ class Delivery(Deferred[None]):
         if self.called:
             return
         self.errback(Failure(reason))
+        self._quieten()
+
+    def _quieten(self) -> None:
         if self._debugInfo is not None and not self._isWatched:
             # What Twisted would complain of when the Deferred is collected; it
             # sets it anew when a callback is added later and does not handle it.
@@ -79,6 +93,9 @@ class _Sent(Deferred[None]):
     """
     A Deferred that has fired and stays as it is, so that all can share one: nothing
     has to be made for a message that did not wait.
+
+    So a callback changes the result of what C{addCallback} returns, not of this: to
+    have several follow each other, chain the calls.
     """
 
     def __init__(self) -> None:

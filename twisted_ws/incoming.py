@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IConsumer, IPushProducer
 from zope.interface import implementer
 
@@ -38,26 +38,23 @@ class IncomingMessage:
 
     @ivar opcode: C{Opcode.TEXT} or C{Opcode.BINARY}.
     @ivar size: payload bytes that were handed on so far.
+    @ivar isTaken: whether C{deliverTo} was called.
+    @ivar maxSize: the payload bytes that it may then have, C{None} for any number.
     """
 
     def __init__(self, connection: WebSocketConnection, opcode: int) -> None:
-        self._connection = connection
+        self._connection: Any = connection
         self.opcode = Opcode(opcode)
         self.size = 0
+        self.isTaken = False
         self.maxSize: int | None = None
         self._consumer: Any = None
         self._isConsumer = False
         self._isOver = False
         self._isPaused = False
+        self._isCut = False
         self._done: Deferred[int] | None = None
         self._canBeTaken = True
-
-    @property
-    def isTaken(self) -> bool:
-        """
-        Whether something takes it piece by piece.
-        """
-        return self._consumer is not None
 
     def deliverTo(self, consumer: Any, maxSize: int | None = -1) -> Deferred[int]:
         """
@@ -80,13 +77,20 @@ class IncomingMessage:
             raise RuntimeError("a message can be taken once, in messageBegan")
         if maxSize == -1:
             maxSize = self._connection.config.maxReceivedMessageSize
+        done: Deferred[int] = Deferred(self._cancelled)
+        self.isTaken = True
         self.maxSize = maxSize
         self._consumer = consumer
-        done: Deferred[int] = Deferred(lambda ignored: self._letGo())
         self._done = done
         self._isConsumer = IConsumer.providedBy(consumer)
         if self._isConsumer:
-            consumer.registerProducer(self, True)
+            try:
+                consumer.registerProducer(self, True)
+            except BaseException:
+                self.isTaken = self._isConsumer = False
+                self._consumer = self._done = None
+                self.resumeProducing()
+                raise
         return done
 
     def began(self) -> None:
@@ -99,21 +103,28 @@ class IncomingMessage:
         """
         A piece came.  For the framer.
         """
-        if self._isOver or (self._isPaused and self._connection.state != State.OPEN):
-            # A connection that closes is read from, to find the peer's Close frame.
+        connection = self._connection
+        if self._isOver:
             return
+        if self._isPaused and connection.state != State.OPEN:
+            # A connection that closes is read from, to find the peer's Close frame.
+            # What would follow a piece that was dropped is no part of a message.
+            self._isCut = True
+        if self._isCut:
+            return
+        connection.pieceCame()
         self.size += len(piece)
         try:
             self._consumer.write(piece)
-        except Exception:
-            self._connection.streamFailed()
+        except BaseException:
             self._end(lambda done: done.errback())
+            connection.streamFailed()
 
     def finish(self) -> None:
         """
         The message is complete.  For the framer.
         """
-        if not self._isPaused or self._connection.state == State.OPEN:
+        if not self._isCut:
             self._end(lambda done: done.callback(self.size))
 
     def fail(self, closed: ConnectionClosed) -> None:
@@ -148,20 +159,23 @@ class IncomingMessage:
         if self._done is not None:
             self._done.cancel()
 
-    def _letGo(self) -> None:
-        self._end(lambda done: None)
+    def _cancelled(self, done: Deferred[int]) -> None:
+        self._end(lambda done: done.errback(CancelledError()))
 
     def _end(self, tell: Callable[[Deferred[int]], object]) -> None:
         if self._isOver:
             return
         self._isOver = True
+        consumer, self._consumer = self._consumer, None
         done, self._done = self._done, None
         if self._isConsumer:
             try:
-                self._consumer.unregisterProducer()
-            except Exception:
+                consumer.unregisterProducer()
+            except BaseException:
                 self._connection.streamFailed()
-        self._consumer = None
-        self.resumeProducing()
         if done is not None:
             tell(done)
+        # Last, as the next message may come with it.
+        self.resumeProducing()
+        # Who keeps this is not to keep the connection.
+        self._connection = None

@@ -37,6 +37,8 @@ class Keepalive:
         self._config = connection.config
         self._clock = clock
         self._seen = connection.signsOfLife
+        self._left = connection.bytesLeft
+        self._wasBlocked = False
         self._askedAt = 0.0
         self._timer: IDelayedCall | None = None
         self._wait()
@@ -58,9 +60,11 @@ class Keepalive:
         """
         Tell whether the peer gave no sign of life since the last look.
         """
-        signs = self._connection.signsOfLife
-        silent = signs == self._seen and not self._connection.isPaused
-        self._seen = signs
+        connection = self._connection
+        signs, left = connection.signsOfLife, connection.bytesLeft
+        tookSome = left < self._left
+        silent = signs == self._seen and not tookSome and not connection.isPaused
+        self._seen, self._left = signs, left
         return silent
 
     def _intervalOver(self) -> None:
@@ -70,6 +74,7 @@ class Keepalive:
                 self._ping()
             self._wait()
         else:
+            self._wasBlocked = False
             self._beginGrace()
 
     def _beginGrace(self) -> None:
@@ -94,7 +99,9 @@ class Keepalive:
             self._wait()
             return
         blocked = blockedSince(self._clock, self._askedAt)
-        if blocked:
+        # Once: a reactor that is blocked all the time would keep all peers for ever.
+        if blocked and not self._wasBlocked:
+            self._wasBlocked = True
             self._log.info(
                 "{connection!r}: the reactor was blocked for {blocked:.1f} s, so the"
                 " peer has keepaliveGracePeriod ({grace:g} s) once more",

@@ -11,6 +11,7 @@ is a gate.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -50,7 +51,8 @@ class SendGate:
         self._failed = failed
         self._isShut = False
         self._closed: ConnectionClosed | None = None
-        self._waiting: list[Deferred[None]] = []
+        # A set with an order, from which any can be taken in no time.
+        self._waiting: OrderedDict[Deferred[None], None] = OrderedDict()
         self._producer: Any = None
         self._pulling = False
         self._pull: IDelayedCall | None = None
@@ -64,8 +66,8 @@ class SendGate:
             return fail(self._closed.again())
         if self.isOpen:
             return succeed(None)
-        waiting: Deferred[None] = Deferred(self._waiting.remove)
-        self._waiting.append(waiting)
+        waiting: Deferred[None] = Deferred(self._waiting.pop)
+        self._waiting[waiting] = None
         return waiting
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
@@ -109,11 +111,11 @@ class SendGate:
         """
         Little enough waits.
         """
-        if self.isOpen or self._closed is not None:
+        if self.isOpen or self._isShut:
             return
         self.isOpen = True
         while self._waiting and self.isOpen:
-            self._waiting.pop(0).callback(None)
+            self._waiting.popitem(last=False)[0].callback(None)
         if self._producer is not None and self.isOpen:
             if self._pulling:
                 self._pullSoon()
@@ -146,7 +148,7 @@ class SendGate:
         self.shut()
         self._failed = lambda: None
         while self._waiting:
-            self._waiting.pop(0).errback(closed.again())
+            self._waiting.popitem(last=False)[0].errback(closed.again())
 
     def _pullSoon(self) -> None:
         if self._pull is None:

@@ -7,13 +7,16 @@ Relaying from one connection to another, no faster than the slower of the two.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
-from ._wire.closing import CloseCode, isSendable
+from ._wire.closing import CloseCode
 from ._wire.errors import ConnectionNotOpen
 from ._wire.frames import Frame
+from .delivery import SENT
 from .errors import ConnectionClosed, MessageDropped
 from .receiver import Inbox
 
@@ -45,34 +48,63 @@ def pipe(source: Inbox, sink: Any) -> Deferred[ConnectionClosed]:
 
 
 async def _relay(source: Inbox, sink: Any) -> ConnectionClosed:
-    while True:
-        try:
-            message = await source.receive()
-        except ConnectionClosed as ended:
-            _close(sink, ended)
-            return ended.again()
-        try:
-            if isinstance(message, Frame):
-                await sink.sendFrame(message)
-            else:
-                await sink.sendMessage(message)
-        except MessageDropped:
-            # As the sink's slowReaderPolicy says.
+    # While there is nothing to relay, only this tells that the sink is gone.
+    sinkEnded = sink.whenClosed()
+    sinkEnded.addCallbacks(partial(_close, source.transport), _ignore)
+    try:
+        while await _relayOne(source, sink):
             pass
-        except (ConnectionClosed, ConnectionNotOpen):
-            gone: ConnectionClosed = await sink.whenClosed()
-            _close(source.transport, gone)
-            return gone
+        first = sink if sinkEnded.called else source.transport
+        ended: ConnectionClosed = await first.whenClosed()
+    finally:
+        sinkEnded.cancel()
+    _close(sink, ended)
+    return ended
+
+
+async def _relayOne(source: Inbox, sink: Any) -> bool:
+    """
+    @return: whether neither of them has ended.
+    """
+    try:
+        # This one leaves no cycle of frames behind when the connection ends.
+        message = await source.__anext__()
+    except (StopAsyncIteration, ConnectionClosed):
+        return False
+    try:
+        if isinstance(message, Frame):
+            sent = sink.sendFrame(message)
+        else:
+            sent = sink.sendMessage(message)
+    except ConnectionNotOpen:
+        error: Exception | None = await sink.whenClosed()
+    else:
+        error = None if sent is SENT else await sent.addErrback(_trapped)
+    return not isinstance(error, ConnectionClosed)
+
+
+def _trapped(failure: Failure) -> Any:
+    """
+    @return: what is no error for us, to be awaited as a result: as a failure it would
+        hold the frames that await it in a cycle.
+    """
+    # What was dropped was dropped as the sink's slowReaderPolicy says.
+    failure.trap(ConnectionClosed, MessageDropped)
+    return failure.value
+
+
+def _ignore(cancelled: Failure) -> None:
+    """
+    We wait no longer for the end of a sink.
+    """
 
 
 def _close(connection: Any, ended: ConnectionClosed) -> None:
     """
-    Close a connection as another one was closed.
+    Close a connection as another one was closed, if it is open.
     """
     closing = ended.received or ended.sent
-    if closing is not None and isSendable(closing.code):
+    if closing is not None:
         connection.close(closing.code, closing.reason)
-    elif closing is not None:
-        connection.close()
     else:
         connection.close(CloseCode.BAD_GATEWAY, "the other side was lost")

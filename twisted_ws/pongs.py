@@ -22,45 +22,58 @@ class Pongs:
     @ivar owed: the payload of the ping that waits for its pong, or C{None}.
     """
 
-    __slots__ = ("_clock", "_left", "_rate", "_send", "_since", "_timer", "owed")
+    __slots__ = (
+        "_clock",
+        "_hasRoom",
+        "_left",
+        "_rate",
+        "_send",
+        "_since",
+        "_timer",
+        "owed",
+    )
 
     def __init__(
-        self, rate: int | None, clock: IReactorTime, send: Callable[[bytes], object]
+        self,
+        rate: int | None,
+        clock: IReactorTime,
+        send: Callable[[bytes], object],
+        hasRoom: Callable[[], bool],
     ) -> None:
         """
         @param rate: pongs per second, C{None} for any number.
         @param send: sends one.
+        @param hasRoom: tells whether the carrier has room; C{roomAgain} is to be
+            called when it has again.
         """
         self._rate = rate
         self._clock = clock
         self._send = send
+        self._hasRoom = hasRoom
         self._left = float(rate or 0)
         self._since = clock.seconds()
         self._timer: IDelayedCall | None = None
         self.owed: bytes | None = None
 
-    def pinged(self, payload: bytes, hasRoom: bool) -> None:
+    def pinged(self, payload: bytes) -> None:
         """
         A ping came.
-
-        @param hasRoom: whether the carrier has room for its pong; if not, C{roomAgain}
-            is to be called when it has.
         """
-        if hasRoom and self._timer is None and self._take():
-            self._send(payload)
-            return
         self.owed = payload
-        if hasRoom and self._timer is None:
-            assert self._rate is not None
-            self._timer = self._clock.callLater(1 / self._rate, self._timeForOne)
+        self.roomAgain()
 
     def roomAgain(self) -> None:
         """
         The carrier has room again.
         """
-        if self.owed is not None and self._timer is None:
+        if self.owed is None or self._timer is not None or not self._hasRoom():
+            return
+        if self._take():
             owed, self.owed = self.owed, None
-            self.pinged(owed, True)
+            self._send(owed)
+        else:
+            assert self._rate is not None
+            self._timer = self._clock.callLater(1 / self._rate, self._timeForOne)
 
     def stop(self) -> None:
         """

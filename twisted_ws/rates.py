@@ -209,6 +209,16 @@ class Meter:
         """
         return self._received(self._pings, size)
 
+    def bytesReceived(self, size: int) -> float:
+        """
+        A part of a message was received.
+
+        @param size: bytes received since the last call.
+        @return: seconds for which nothing is to be read; C{0.0}, mostly.
+        @raise RateExceeded: when the connection is to be closed.
+        """
+        return self._received(None, size)
+
     def _received(self, buckets: Buckets | None, size: int) -> float:
         now = self._clock.seconds()
         longest = 0.0

@@ -9,7 +9,6 @@ messages from (L{Inbox}).
 from __future__ import annotations
 
 from collections import deque
-from sys import getsizeof
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -17,10 +16,10 @@ from twisted.internet.protocol import BaseProtocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ._wire.frames import Frame
 from ._wire.sender import UNLIMITED
 from .errors import ClosedCleanly, ConnectionClosed
 from .interfaces import IFrameReceiver, IMessageReceiver
+from .pending import sizeOf
 
 _ENDED = object()
 
@@ -87,7 +86,7 @@ class Inbox(MessageReceiver):
     highWater: int | None = None
 
     def __init__(self) -> None:
-        self._messages: deque[Any] = deque()
+        self._messages: deque[tuple[Any, int]] = deque()
         self._waiting: deque[Deferred[Any]] = deque()
         self._iterating: set[Deferred[Any]] = set()
         self._bytes = 0
@@ -103,8 +102,8 @@ class Inbox(MessageReceiver):
             L{twisted_ws.ClosedAbruptly}.
         """
         if self._messages:
-            message = self._messages.popleft()
-            self._bytes -= _sizeOf(message)
+            message, size = self._messages.popleft()
+            self._bytes -= size
             if self._paused and self._isWithin(2):
                 self._paused = False
                 self.transport.resumeProducing()
@@ -176,15 +175,17 @@ class Inbox(MessageReceiver):
         if self._waiting:
             self._waiting.popleft().callback(message)
             return
-        self._messages.append(message)
-        self._bytes += _sizeOf(message)
+        size = sizeOf(message)
+        self._messages.append((message, size))
+        self._bytes += size
         if not self._paused and not self._isWithin(1):
             self._paused = True
             self.transport.pauseProducing()
 
     def _isWithin(self, part: int) -> bool:
         """
-        Tell whether there is less than one C{part}th of what there may be.
+        Tell whether there is less than what there may be, or no more than one
+        C{part}th of it.
         """
         config = self.transport.config
         most = (self.highWater or config.maxPendingMessages) // part
@@ -214,10 +215,3 @@ class Inbox(MessageReceiver):
                 waiting.callback(_ENDED)
             else:
                 waiting.errback(self._end())
-
-
-def _sizeOf(message: Any) -> int:
-    """
-    @return: bytes of memory of a message, or of a frame's payload.
-    """
-    return getsizeof(message.payload if isinstance(message, Frame) else message)

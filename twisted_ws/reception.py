@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -24,7 +24,7 @@ from .delivery import SENT
 from .errors import ConnectionClosed, MessageDropped
 from .holds import Hold
 from .incoming import IncomingMessage
-from .pending import Pending
+from .pending import Pending, forgetFrames
 from .pongs import Pongs
 
 
@@ -118,7 +118,8 @@ class Reception(Framer):
         self._holds &= ~why
         if not self._holds:
             self._resumeReceipt()
-            if self.carrier is not None and not self._paused:
+            isGone = self.carrier is None or self.state == State.CLOSED
+            if not isGone and not self._paused:
                 self.carrier.resumeProducing()
 
     def _closing(self) -> None:
@@ -183,7 +184,7 @@ class Reception(Framer):
             result = Deferred.fromCoroutine(result)
         if not isinstance(result, Deferred):
             return
-        if hasFired(result):
+        if hasFired(result) or self.receiver is None:
             result.addErrback(self.laterFailed)
             return
         if self._pending is None:
@@ -195,13 +196,17 @@ class Reception(Framer):
         What the receiver did about a message failed after a while.
         """
         if failure.check(MessageDropped):
-            return
-        try:
-            failure.raiseException()
-        except BaseException:
-            self._receiverFailed()
+            forgetFrames(failure)
+        else:
+            self._failedWith(failure)
 
     def _receiverFailed(self) -> None:
+        self._failedWith(Failure())
+
+    def _failedWith(self, failure: Failure) -> None:
+        """
+        The receiver failed, now or later.
+        """
         if self._pending is not None:
             self._pending.discard()
         Framer._receiverFailed(self)
@@ -209,18 +214,44 @@ class Reception(Framer):
     # Messages that are taken piece by piece
 
     def _streamFor(self, opcode: int) -> IncomingMessage | None:
+        if self._deliver is notConnected:
+            # It closes, and the receiver wants nothing more.
+            return None
         incoming = IncomingMessage(self, opcode)  # type: ignore[arg-type]
         try:
-            self.receiver.messageBegan(incoming)
+            result = self.receiver.messageBegan(incoming)
         except BaseException:
             self._receiverFailed()
+        else:
+            if isinstance(result, Coroutine):
+                result = Deferred.fromCoroutine(result)
+            if isinstance(result, Deferred):
+                result.addErrback(self._takingFailed)
         incoming.began()
         if not incoming.isTaken:
             return None
         self._incoming = incoming
         most = incoming.maxSize
         self._mostStreamed = UNLIMITED if most is None else most
+        if self._meters:
+            self._slowDown("messageReceived")
         return incoming
+
+    def _takingFailed(self, failure: Failure) -> None:
+        if failure.check(CancelledError):
+            # The rest of the message is dropped, which was asked for.
+            forgetFrames(failure)
+        else:
+            self.laterFailed(failure)
+
+    def pieceCame(self) -> None:
+        """
+        A piece came of a message that is taken piece by piece.
+
+        @raise ProtocolViolation: when it came too fast.
+        """
+        if self._meters:
+            self._slowDown("bytesReceived")
 
     def streamFailed(self) -> None:
         """
@@ -236,10 +267,10 @@ class Reception(Framer):
         Have what comes in counted.  For steps; to be called before there is a
         receiver.
 
-        @param meter: has C{messageReceived} and C{pingReceived}, which take the bytes
-            that came since the last call, and return for how many seconds the
-            connection is not to be read from, mostly C{0.0}; or raise a
-            L{ProtocolViolation} to fail it.
+        @param meter: has C{messageReceived}, C{pingReceived} and, for pieces of
+            messages, C{bytesReceived}.  They take the bytes that came since the last
+            call of any of them, and return for how many seconds the connection is not
+            to be read from, mostly C{0.0}; or raise a L{ProtocolViolation} to fail it.
         """
         self._meters += (meter,)
 
@@ -281,8 +312,10 @@ class Reception(Framer):
             return
         if self._pongs is None:
             rate = self.config.maxPongRate
-            self._pongs = Pongs(rate, self.clock, self._answerPing)
-        self._pongs.pinged(payload, self.hasRoom)
+            self._pongs = Pongs(
+                rate, self.clock, self._answerPing, lambda: self.hasRoom
+            )
+        self._pongs.pinged(payload)
 
     @property
     def hasRoom(self) -> bool:
@@ -364,14 +397,15 @@ def hasFired(deferred: Deferred[Any]) -> bool:
     Tell whether there is nothing left to wait for: a Deferred that was called may be
     waiting for another.
     """
-    results: list[object] = []
+    fired = False
 
     def note(result: object) -> object:
-        results.append(result)
+        nonlocal fired
+        fired = True
         return result
 
     deferred.addBoth(note)
-    return bool(results)
+    return fired
 
 
 def ignore(*ignored: object) -> None:

@@ -44,8 +44,10 @@ class Transmission(Reception):
         """
         See L{IWebSocketTransport.trySend}.
         """
-        if self.state == State.OPEN and not self._gate.isOpen:
-            return False
+        if self.state == State.OPEN:
+            self._outbox.judge()
+            if not self._gate.isOpen:
+                return False
         self.sendMessage(message, compress)
         return True
 
@@ -96,8 +98,9 @@ class Transmission(Reception):
         """
         See L{IWebSocketTransport.bufferedAmount}.
         """
-        waiting = self._outbox.size
-        return waiting if self.carrier is None else waiting + bufferedIn(self.carrier)
+        if self._ended is not None or self.carrier is None:
+            return 0
+        return self._outbox.size + bufferedIn(self.carrier)
 
     @property
     def messagesDropped(self) -> int:
@@ -117,6 +120,8 @@ class Transmission(Reception):
         """
         See L{IWebSocketTransport.whenWritable}.
         """
+        # What the carrier has may have become more since it was full.
+        self._outbox.judge()
         return self._gate.whenWritable()
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
@@ -155,12 +160,17 @@ class Transmission(Reception):
             return self._encodeMessage(frame.opcode, frame.payload, frame.compress)
         return self._encodeFrame(frame)
 
-    def outboxWaits(self, isWaiting: bool) -> None:
+    def mustQueue(self, isQueueing: bool) -> None:
         """
         From now on messages have to wait, or need not any more.
         """
-        self._queueing = isWaiting
+        self._queueing = isQueueing
         self._settle()
+
+    def outboxWaits(self, isWaiting: bool) -> None:
+        """
+        The peer has something to take, or has taken all.
+        """
         if self._watches is not None:
             self._watches.outboxWaits(isWaiting)
 
@@ -170,14 +180,20 @@ class Transmission(Reception):
         """
         if not isCongested:
             self._gate.resumeProducing()
-            if self._pongs is not None:
-                self._pongs.roomAgain()
-            if self._holds & Hold.CONGESTION:
+            # Who was told of it may have filled the carrier again.
+            if self._gate.isOpen and self._holds & Hold.CONGESTION:
                 self.release(Hold.CONGESTION)
             return
         self._gate.pauseProducing()
         if self.config.pauseWhileCongested and self.state == State.OPEN:
             self.hold(Hold.CONGESTION)
+
+    def roomAgain(self) -> None:
+        """
+        The carrier is empty.
+        """
+        if self._pongs is not None:
+            self._pongs.roomAgain()
 
     @property
     def hasRoom(self) -> bool:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IDelayedCall
 
-from ._buffered import bufferedIn
 from .keepalive import Keepalive
 
 if TYPE_CHECKING:
@@ -106,17 +105,18 @@ class _Watch:
 
 class StallWatch(_Watch):
     """
-    Aborts the connection of a peer that takes nothing of what waits for it.
+    Aborts the connection of a peer that takes nothing of what waits for it, at the end
+    of a period in which it took nothing.
     """
 
     __slots__ = ()
 
     def _look(self) -> tuple[int, ...]:
         connection = self._connection
-        return connection.timesDrained, bufferedIn(connection.carrier)
+        return connection.timesDrained, connection.bytesLeft
 
     def _isChanged(self, seen: tuple[int, ...]) -> bool:
-        # A ping that was written meanwhile makes it more.
+        # TLS makes what it encrypts longer; only less is of the peer's doing.
         return seen[0] != self._seen[0] or seen[1] < self._seen[1]
 
     def _unchanged(self) -> None:
@@ -130,7 +130,8 @@ class StallWatch(_Watch):
 class IdleWatch(_Watch):
     """
     Closes a connection without messages, at the end of a period in which there were
-    none: so after one to two of them.
+    none: so after one to two of them.  A message that the peer still takes, and one
+    that is sent piece by piece, is not over yet.
     """
 
     __slots__ = ()
@@ -138,7 +139,8 @@ class IdleWatch(_Watch):
     def _look(self) -> tuple[int, ...]:
         connection = self._connection
         received = connection.bytesReceived - connection.controlBytesReceived
-        return connection.messagesSent, received
+        sent = connection.messagesSent + connection.piecesSent
+        return sent, received, connection.timesDrained, connection.bytesLeft
 
     def _unchanged(self) -> None:
         self._connection.idle(f"no message for idleTimeout ({self._seconds:g} s)")

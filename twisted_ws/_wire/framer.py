@@ -233,6 +233,7 @@ class Framer(Hooks):
             self._busy = False
         if self.state >= _DISCARDING:
             self._buffer = b""
+            self._sink = self._wire = self._stream = None
         elif self._buffer:
             self._buffer = data[position:] + self._buffer
         elif position < end:
@@ -255,27 +256,29 @@ class Framer(Hooks):
         """
         Refuse a data frame over a limit, before any of it is buffered.
         """
-        if self._stream is not None:
-            if self._size + length > self._mostStreamed:
-                raise PayloadTooBig(
-                    f"a message of {self._size + length} bytes or more, over"
-                    f" {self._mostStreamed}",
-                    "deliverTo(maxSize=...)",
-                )
-            if self._wire is None:
-                return
-        if length > self._maxFrame:
-            named = self._settings.maxReceivedFrameSize is not None
+        named = self._settings.maxReceivedFrameSize is not None
+        isPassedOn = self._stream is not None and self._wire is None
+        if length > self._maxFrame and (named or not isPassedOn):
             raise PayloadTooBig(
                 f"a frame of {length} bytes, over {self._maxFrame}",
                 "maxReceivedFrameSize" if named else "maxReceivedMessageSize",
             )
+        if isPassedOn:
+            self._checkStreamed(self._size + length)
+            return
         alone = first & 0x0F or self._stream is not None
         size = length if alone else self._size + length
         if size > self._maxWire:
             raise PayloadTooBig(
                 f"a message of {size} bytes or more, over {self._maxWire}",
                 "maxReceivedMessageSize",
+            )
+
+    def _checkStreamed(self, size: int) -> None:
+        if size > self._mostStreamed:
+            raise PayloadTooBig(
+                f"a message of {size} bytes or more, over {self._mostStreamed}",
+                "deliverTo(maxSize=...)",
             )
 
     def _frameBegins(self, first: int, length: int, key: bytes) -> None:
@@ -289,6 +292,8 @@ class Framer(Hooks):
             self._size = self._decodedSize = self._fragments = 0
             self._decoder = Utf8Decoder() if opcode == _TEXT else None
             self._stream = self._streamFor(opcode) if self._streaming else None
+            if self.state >= _DISCARDING:
+                return
         self._wire = None if self._chain is None else BytesIO()
         self._checkSize(first, length)
         if self._stream is not None:
@@ -338,6 +343,8 @@ class Framer(Hooks):
         """
         if self._wire is not None and not self._decodeFrame():
             return
+        if self.state >= _DISCARDING:  # because of what took a piece
+            return
         fin = self._first & _FIN
         if fin:
             self._opcode = 0
@@ -356,6 +363,8 @@ class Framer(Hooks):
             complete = Frame(Opcode(self._first & 0x0F), complete, bool(fin))
         elif self._decoder is not None:
             complete = complete.decode("utf-8")
+        if self._reported:
+            self._reportPartial()
         self._handOver(complete)
 
     def _handOver(self, message: Any) -> None:
@@ -395,7 +404,15 @@ class Framer(Hooks):
         left = self._maxMessage
         if self._stream is None:
             left -= self._decodedSize
-        payload = self._decode(self._first, encoded, left)
+        else:
+            left = min(left, self._mostStreamed - self._decodedSize)
+        try:
+            payload = self._decode(self._first, encoded, left)
+        except PayloadTooBig as error:
+            named = error.option == "maxReceivedMessageSize"
+            if self._stream is not None and named and left < self._maxMessage:
+                self._checkStreamed(self._mostStreamed + 1)
+            raise
         if payload is None:
             return False
         self._decodedSize += len(payload)

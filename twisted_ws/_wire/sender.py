@@ -73,6 +73,7 @@ class Sender(Life):
     Sends messages by C{_write}.
 
     @ivar messagesSent: messages that were sent, or queued to be sent, so far.
+    @ivar piecesSent: frames of messages that were sent frame by frame, likewise.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Sender(Life):
         """
         Life.__init__(self)
         self.messagesSent = 0
+        self.piecesSent = 0
         self._direct = True  # nothing keeps a message from being written at once
         self._queueing = False  # what is sent has to wait behind what waits
         self._sent: Any = None  # what tells that a message was handed on
@@ -221,6 +223,7 @@ class Sender(Life):
             self._writeControl(self._serialised(frame))
             return self._sent
         self.messagesSent += frame.fin
+        self.piecesSent += 1
         self._settle()
         if self._queueing:
             return self._enqueue(frame, None, isWhole=False)

@@ -15,7 +15,6 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.http import combinedLogFormatter
 from twisted.web.iweb import IAccessLogFormatter
 from twisted.web.resource import IResource
-from twisted.web.server import Site
 from twisted.web.static import File
 from zope.interface import implementer
 
@@ -23,6 +22,7 @@ from .._wire.errors import InvalidUpgrade
 from .._wire.forwarded import networks, trace
 from .._wire.headers import readFields
 from ..config import ServerConfig
+from ..site import WebSocketSite
 from .logfile import openToAppend
 
 WELL_KNOWN = ".well-known"  # RFC 8615
@@ -58,9 +58,9 @@ class Files(File):
         return File.getChild(self, path, request)
 
 
-class LoggingSite(Site):
+class LoggingSite(WebSocketSite):
     """
-    A L{Site} whose access log tells clients from proxies.
+    A site whose access log tells clients from proxies.
     """
 
     def __init__(
@@ -75,12 +75,13 @@ class LoggingSite(Site):
         @param logPath: of the access log; C{None} to have it in the log of the
             process.
         """
-        Site.__init__(
+        WebSocketSite.__init__(
             self,
             resource,
+            config,
+            reactor,
             logPath=logPath,
             logFormatter=_ClientFormatter(config),
-            reactor=reactor,
         )
 
     def _openLogFile(self, path: str | bytes) -> Any:
