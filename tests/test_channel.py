@@ -257,6 +257,7 @@ class OneFileTests(SynchronousTestCase):
         Twisted documents to be overridden.
         """
         documented = {"HTTPFactory._openLogFile", "Site._openLogFile"}
+        documented.add("Deferred._abc_impl")  # what L{abc} gives each class
         package = twisted_ws.__path__, "twisted_ws."
         for found in walk_packages(*package):
             module = import_module(found.name)
@@ -264,8 +265,9 @@ class OneFileTests(SynchronousTestCase):
 
     def test_privates(self) -> None:
         """
-        No other module than this and L{twisted_ws._context} uses a private attribute of
-        what is not its own, but for the connection, which calls those of its base.
+        No other module than this, L{twisted_ws._context} and L{twisted_ws._buffered}
+        uses a private attribute of what is not its own, but for the connection, which
+        calls those of its base.
         """
         package = Path(twisted_ws.__file__).parent
         used = {}
@@ -276,5 +278,9 @@ class OneFileTests(SynchronousTestCase):
                 used[path.name] = foreign
         framers = used.pop("connection.py", set())
         self.assertLessEqual(framers, set(dir(twisted_ws.WebSocketConnection)))
-        expected = {"_channel.py": {"_dataBuffer"}, "_context.py": {"_contextFactory"}}
+        expected = {
+            "_buffered.py": {"_appSendBuffer", "_tempDataLen"},
+            "_channel.py": {"_dataBuffer"},
+            "_context.py": {"_contextFactory"},
+        }
         self.assertEqual(used, expected)

@@ -26,7 +26,8 @@ class DrainTests(SynchronousTestCase):
         """
         @return: the receivers of so many clients.
         """
-        self.server = MemoryServer(application, ServerConfig(keepalive=False, **options))
+        config = ServerConfig(keepalive=False, **options)
+        self.server = MemoryServer(application, config)
         self.receivers = []
         for _ in range(clients):
             receiver = RecordingReceiver()

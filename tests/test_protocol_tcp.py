@@ -132,7 +132,7 @@ class EveryKindTests:
         """
         What comes before a late verdict is not lost, however much it is.
         """
-        self.serve()
+        self.serve(framesPerTurn=1 << 20)
         peer = yield self.connect(handshake() + HELLO, *[HELLO * 1000] * 50)
         request = yield self.next()
         request.accept(Ending())

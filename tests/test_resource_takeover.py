@@ -123,7 +123,7 @@ class TakeOverTests(SiteTests):
         An upgrade behind a page that is still being sent waits for nothing, and what is
         sent then is paced.
         """
-        self.serve(Echo)
+        self.serve(Echo, pauseWhileCongested=False)
         self.site.resource.putChild(b"large", Data(b"a" * 200_000, "text/plain"))
         peer = self.connect()
         client, server = self.server.carriers[0]

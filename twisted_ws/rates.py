@@ -223,7 +223,7 @@ class Meter:
         now = self._clock.seconds()
         longest = 0.0
         for each, tokens in ((buckets, 1), (self._bytes, size)):
-            if each is not None and tokens:
+            if each is not None:
                 seconds = each.charge(self._key, tokens, now)
                 if seconds:
                     self._over(each.rate)

@@ -122,6 +122,8 @@ class WebSocketService(Service):
             self._log.info(
                 "{cleanly} WebSockets were closed, {abruptly} were lost or aborted,"
                 " {refused} requests were refused",
-                **drained._asdict(),
+                cleanly=drained.cleanly,
+                abruptly=drained.abruptly,
+                refused=drained.refused,
             )
         return drained

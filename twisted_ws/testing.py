@@ -18,6 +18,7 @@ Nothing moves by itself: bytes move in C{flush}, time in C{server.clock.advance}
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -293,6 +294,7 @@ class MemoryServer:
     ) -> None:
         self.clock = Clock()
         self.factory = WebSocketFactory(application, config, self.clock)
+        self._served = self.factory.connections
         self.carriers: list[tuple[MemoryCarrier, MemoryCarrier]] = []
 
     def connect(  # type: ignore[override]
@@ -359,9 +361,14 @@ class MemoryServer:
                 moved = True
 
     def _hasTurns(self) -> bool:
-        protocols = (end.protocol for pair in self.carriers for end in pair)
-        connections = (getattr(each, "_connection", None) for each in protocols)
-        return any(each is not None and each.waitsForTurn for each in connections)
+        ends = (getattr(end.protocol, "_connection", None) for end in self._ends())
+        # In a site, what a carrier has is no protocol of ours.
+        connections = (*self._served, *(each for each in ends if each is not None))
+        return any(each.waitsForTurn for each in connections)
+
+    def _ends(self) -> Iterator[MemoryCarrier]:
+        for pair in self.carriers:
+            yield from pair
 
 
 class RawPeer:
