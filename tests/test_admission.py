@@ -296,16 +296,3 @@ class DescriptorTests(AdmissionTests):
         for _ in range(30):
             self.connect()
         self.assertEqual(self.admission.sockets, 10)
-
-    def test_real(self):
-        """
-        The limit is that of the process, where it has one.
-        """
-        if admission.getrlimit is None:
-            self.skipTest("no limits of descriptors here")
-        limits = [(64, 128), (admission.RLIM_INFINITY, admission.RLIM_INFINITY)]
-        self.patch(admission, "getrlimit", lambda which: limits.pop(0))
-        self.assertEqual(admission.descriptors(), 64)
-        self.assertEqual(admission.descriptors(), float("inf"))
-        self.patch(admission, "getrlimit", None)
-        self.assertEqual(admission.descriptors(), float("inf"))

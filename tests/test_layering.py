@@ -23,8 +23,8 @@ ORDER = """
     budget holds tickets timers pings keepalive watches outbox outgoing pongs pending
     incoming reception transmission connection receiver piping request application steps
     sparing limits buckets rates credentials schemes authentication paths router head
-    admission draining protocol _channel resource site url _context tls certificates
-    attempt client service demo declared tap testing __init__
+    descriptors admission draining protocol _channel resource site url _context tls
+    certificates attempt client service demo declared tap testing __init__
 """.split()
 
 WIRE_ORDER = """

@@ -21,29 +21,15 @@ from twisted.logger import Logger
 
 from ._wire.handshake import unavailable
 from .config import ServerConfig
+from .descriptors import descriptors
 from .request import WebSocketRequest
 from .sparing import SparingLog
-
-try:
-    from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
-except ImportError:  # Windows has no such limit.
-    getrlimit = None  # type: ignore[assignment]
 
 _SPARE = 100
 _REASONS = {
     "maxConnections": "too many connections",
     "maxPendingHandshakes": "too many handshakes",
 }
-
-
-def descriptors() -> float:
-    """
-    @return: how many descriptors the process may have.
-    """
-    if getrlimit is None:
-        return inf
-    soft, _ = getrlimit(RLIMIT_NOFILE)
-    return inf if soft == RLIM_INFINITY else soft
 
 
 class Admission:

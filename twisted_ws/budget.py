@@ -57,7 +57,8 @@ class Budget:
         else:
             del holders[connection]
         self.held += size - before
-        if self.limit is not None and size > before:
+        # One that was closed for it writes its Close frame: no other is to go for that.
+        if self.limit is not None and size > before and holders is self._holders:
             while self.held > self.limit and self._relieve(connection):
                 pass
 

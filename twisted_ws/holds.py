@@ -44,3 +44,8 @@ class Hold(IntFlag):
     """
     The peer sends more than it may.
     """
+
+    INBOX = 64
+    """
+    Nobody takes what waits in an L{Inbox<twisted_ws.Inbox>}.
+    """

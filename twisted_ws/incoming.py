@@ -65,8 +65,9 @@ class IncomingMessage:
             connection; or whatever has C{write}, such as a file.
         @param maxSize: the payload bytes that the message may have; more fail the
             connection with 1009.  By default C{maxReceivedMessageSize}; C{None} for no
-            limit.  C{maxReceivedFragments} does not count.  What extensions decode is
-            bounded, frame by frame, by C{maxReceivedMessageSize}.
+            limit.  C{maxReceivedFragments} does not count, C{maxReceivedFrameSize}
+            does if it is set.  What extensions decode counts as they decoded it; a
+            frame of it is bounded by C{maxReceivedMessageSize} too.
         @return: a Deferred that fires with the bytes of the whole message; it fails
             with L{ConnectionClosed<twisted_ws.ConnectionClosed>} when the connection
             ends before that, or with what C{consumer} raised.  Cancelling it drops the

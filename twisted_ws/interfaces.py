@@ -75,13 +75,17 @@ class IStreamReceiver(IMessageReceiver):
     A receiver that may take messages piece by piece, however long they are.
     """
 
-    def messageBegan(message: IncomingMessage) -> None:
+    def messageBegan(message: IncomingMessage) -> object:
         """
         A message begins.  What C{message.deliverTo} is called for here comes to the
         consumer given to it; another comes to C{messageReceived}, when it is complete.
         It does not wait for messages that are at work still.
 
         @param message: an L{IncomingMessage<twisted_ws.incoming.IncomingMessage>}.
+        @return: a Deferred, or a coroutine, whose failure counts as that of a method
+            that raises, but for L{CancelledError
+            <twisted.internet.defer.CancelledError>}; else anything else.  A coroutine
+            has to take the message before it waits for anything.
         """
 
 

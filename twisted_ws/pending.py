@@ -229,5 +229,6 @@ def forgetFrames(failure: Failure) -> None:
     A failure that was dealt with does not keep alive where it happened: an exception
     that was thrown into a coroutine holds its frames, and they hold it.
     """
+    failure.cleanFailure()
     error: Any = failure.value
-    error.__traceback__ = error.__context__ = None
+    error.__context__ = None

@@ -18,6 +18,7 @@ from ._wire.errors import ConnectionNotOpen
 from ._wire.frames import Frame
 from .delivery import SENT
 from .errors import ConnectionClosed, MessageDropped
+from .pending import forgetFrames
 from .receiver import Inbox
 
 
@@ -44,7 +45,7 @@ def pipe(source: Inbox, sink: Any) -> Deferred[ConnectionClosed]:
     @return: a Deferred that fires with the L{ConnectionClosed} of the connection that
         ended first.  Cancelling it ends the relaying, and leaves both connections open.
     """
-    return Deferred.fromCoroutine(_relay(source, sink))
+    return Deferred.fromCoroutine(_relay(source, sink)).addErrback(_failed)
 
 
 async def _relay(source: Inbox, sink: Any) -> ConnectionClosed:
@@ -52,35 +53,40 @@ async def _relay(source: Inbox, sink: Any) -> ConnectionClosed:
     sinkEnded = sink.whenClosed()
     sinkEnded.addCallbacks(partial(_close, source.transport), _ignore)
     try:
-        while await _relayOne(source, sink):
-            pass
-        first = sink if sinkEnded.called else source.transport
+        first = None
+        while first is None:
+            first = await _relayOne(source, sink)
+        if sinkEnded.called:
+            # So the source was closed by us.
+            first = sink
         ended: ConnectionClosed = await first.whenClosed()
     finally:
         sinkEnded.cancel()
-    _close(sink, ended)
+    for connection in (source.transport, sink):
+        _close(connection, ended)
     return ended
 
 
-async def _relayOne(source: Inbox, sink: Any) -> bool:
+async def _relayOne(source: Inbox, sink: Any) -> Any:
     """
-    @return: whether neither of them has ended.
+    @return: the connection that is over, if one is.
     """
     try:
         # This one leaves no cycle of frames behind when the connection ends.
         message = await source.__anext__()
     except (StopAsyncIteration, ConnectionClosed):
-        return False
+        return source.transport
     try:
         if isinstance(message, Frame):
             sent = sink.sendFrame(message)
         else:
             sent = sink.sendMessage(message)
     except ConnectionNotOpen:
-        error: Exception | None = await sink.whenClosed()
-    else:
-        error = None if sent is SENT else await sent.addErrback(_trapped)
-    return not isinstance(error, ConnectionClosed)
+        return sink
+    if sent is SENT:
+        return None
+    error = await sent.addErrback(_trapped)
+    return sink if isinstance(error, ConnectionClosed) else None
 
 
 def _trapped(failure: Failure) -> Any:
@@ -91,6 +97,14 @@ def _trapped(failure: Failure) -> Any:
     # What was dropped was dropped as the sink's slowReaderPolicy says.
     failure.trap(ConnectionClosed, MessageDropped)
     return failure.value
+
+
+def _failed(failure: Failure) -> Failure:
+    """
+    What is reported must not keep the connections alive.
+    """
+    forgetFrames(failure)
+    return failure
 
 
 def _ignore(cancelled: Failure) -> None:

@@ -18,6 +18,7 @@ from zope.interface import implementer
 
 from ._wire.sender import UNLIMITED
 from .errors import ClosedCleanly, ConnectionClosed
+from .holds import Hold
 from .interfaces import IFrameReceiver, IMessageReceiver
 from .pending import sizeOf
 
@@ -106,7 +107,7 @@ class Inbox(MessageReceiver):
             self._bytes -= size
             if self._paused and self._isWithin(2):
                 self._paused = False
-                self.transport.resumeProducing()
+                self.transport.release(Hold.INBOX)
             return succeed(message)
         if self._lost is not None:
             return fail(self._end())
@@ -180,7 +181,7 @@ class Inbox(MessageReceiver):
         self._bytes += size
         if not self._paused and not self._isWithin(1):
             self._paused = True
-            self.transport.pauseProducing()
+            self.transport.hold(Hold.INBOX)
 
     def _isWithin(self, part: int) -> bool:
         """

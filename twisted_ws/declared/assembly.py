@@ -30,6 +30,7 @@ from twisted.web.resource import IResource
 from ..application import checkApplication
 from ..certificates import ServerCertificates
 from ..demo import makeDemo
+from ..descriptors import raiseDescriptors
 from ..limits import LimitConnections
 from ..protocol import WebSocketFactory
 from ..resource import WebSocketResource
@@ -59,6 +60,7 @@ class Assembly:
         @param faults: gets what is wrong; this is of no use then.
         """
         self.declaration = declaration
+        self._reactor = reactor
         self._clock = IReactorTime(reactor)
         self._page: IResource | None = None
         if declaration.mount is None:
@@ -88,7 +90,9 @@ class Assembly:
         if self._page is not None or access is not None:
             resource = WebSocketResource(factory, self._page)
             site = LoggingSite(resource, declaration.server, access, self._clock)
-        return DeclaredService(self.endpoints, factory, site, declaration)
+        return DeclaredService(
+            self.endpoints, factory, site, declaration, self._reactor
+        )
 
     def describe(self) -> Iterator[str]:
         """
@@ -232,7 +236,8 @@ class CannotStart(SystemExit, Exception):
 
 class DeclaredService(WebSocketService):
     """
-    A server, and its log.  Ends the process with one line if it cannot start.
+    A server, and its log.  It gives the process as many descriptors as it may have, and
+    ends it with one line if it cannot start.
     """
 
     def __init__(
@@ -241,11 +246,13 @@ class DeclaredService(WebSocketService):
         factory: WebSocketFactory,
         site: LoggingSite | None,
         declaration: Declaration,
+        reactor: Any,
     ) -> None:
         """
         @param declaration: what the others were made from.
         """
         WebSocketService.__init__(self, endpoints, factory, site)
+        self._reactor = reactor
         log = declaration.logging
         self._logFile = (
             None if log.file is None else LogFile(log.file, log.format, log.level)
@@ -263,6 +270,7 @@ class DeclaredService(WebSocketService):
         try:
             if self._logFile is not None:
                 self._logFile.open()
+            raiseDescriptors(self._reactor)
             WebSocketService.privilegedStartService(self)
         except (CannotListenError, OSError) as error:
             if self._logFile is not None:
