@@ -5,14 +5,15 @@ Fuzzes the frame layer.
 
 The first byte of an input chooses the role and the options of a framer, the second its
 extensions and what is compared, the third how the rest, which is what it receives, is
-cut into reads and what its receiver does.
+cut into reads and what its receiver does.  The receiver returns something for most
+messages, and may take every second one piece by piece.
 
 Checked: nothing is raised; what waits is no more than a header and a control frame, and
-one frame of those that extensions decode; no message is over its limit; one Close frame
-at most is sent, with a code that may be sent, and nothing after it.  And one of these:
-however the reads are cut, whether the receiver pauses, or whether reads come in while
-it is called, the same comes of it; or, what was received is received again when it is
-sent.
+one frame of those that extensions decode; it is told how much is kept of a message;
+no message is over its limit; one Close frame at most is sent, with a code that may be
+sent, and nothing after it.  And one of these: however the reads are cut, whether the
+receiver pauses, or whether reads come in while it is called, the same comes of it; or,
+what was received is received again when it is sent.
 """
 
 from __future__ import annotations
@@ -82,7 +83,86 @@ def options(choice: int) -> dict[str, Any]:
         "maxReceivedMessageSize": (1 << 20, None, 40, 300)[choice >> 2 & 3],
         "maxReceivedFrameSize": (None, 30)[choice >> 4 & 1],
         "maxReceivedFragments": (4096, 3, None, 1)[choice >> 5 & 3],
+        "isTaking": bool(choice & 0x80),
     }
+
+
+class Stream:
+    """
+    Takes a message piece by piece.
+    """
+
+    def __init__(self, framer: Receiving, opcode: int) -> None:
+        self._framer = framer
+        self._opcode = opcode
+        self.data = b""
+
+    def write(self, piece: bytes) -> None:
+        """
+        Keep it.
+        """
+        assert piece or self._framer._chain, "a piece of nothing"
+        self.data += piece
+        if self._framer.wrote is not None:
+            self._framer.wrote()
+
+    def finish(self) -> None:
+        """
+        Write down what came.
+        """
+        framer = self._framer
+        if self._opcode == 1:
+            self.data.decode("utf-8")
+        framer.calls.append(("taken", self.data))
+        if framer.react is not None:
+            try:
+                framer.react(self.data)
+            except BaseException:
+                framer._receiverFailed()
+
+
+class Receiving(RecordingFramer):
+    """
+    A framer whose receiver returns something, and may take messages.
+
+    @ivar kept: the bytes that it says are kept of messages.
+    @ivar wrote: called when a piece of a message was taken.
+    """
+
+    mostTaken = 60
+
+    def __init__(self, isTaking: bool = False, **options: Any) -> None:
+        RecordingFramer.__init__(self, **options)
+        self.kept = 0
+        self.wrote: Callable[[], object] | None = None
+        self._streaming = isTaking and self._assembling
+        if self._streaming:
+            self._whole = self._wholes = self._encodedWholes = False
+
+    @property
+    def handled(self) -> int:
+        """
+        How many messages came, in whichever way.
+        """
+        return len(self.messages) + len(self.called("taken"))
+
+    def _streamFor(self, opcode: int) -> Stream | None:
+        began = len(self.called("began"))
+        self.calls.append(("began", opcode))
+        self._mostStreamed = self.mostTaken
+        return Stream(self, opcode) if began & 1 else None
+
+    def _recordMessage(self, message: Any) -> Any:
+        RecordingFramer._recordMessage(self, message)
+        return len(self.calls) % 3 or None
+
+    def _returned(self, message: Any, result: Any) -> None:
+        assert message is self.messages[-1], "not what was delivered"
+        self.calls.append(("returned", result))
+
+    def _holdsPartially(self, size: int) -> None:
+        assert size != self.kept, "nothing has changed"
+        self.kept = size
 
 
 class Setup:
@@ -99,12 +179,12 @@ class Setup:
         self.how = data[2]
         self.stream = data[3:]
 
-    def make(self, **others: Any) -> RecordingFramer:
+    def make(self, **others: Any) -> Receiving:
         """
         @param others: what is not as this setup has it.
         """
         chain = Chain([coder() for coder in self.coders]) if self.coders else None
-        return RecordingFramer(chain=chain, **{**self.options, **others})
+        return Receiving(chain=chain, **{**self.options, **others})
 
     def cut(self) -> list[bytes]:
         """
@@ -120,21 +200,28 @@ class Setup:
         return reads
 
 
-def checkKept(framer: RecordingFramer) -> None:
+def checkKept(framer: Receiving) -> None:
     """
     @raise AssertionError: when more is kept than may be.
     """
     if framer.state >= State.DISCARDING:
         assert framer.held == 0, framer.held
+        assert framer._sink is None and framer._wire is None and not framer.kept
         return
     assert framer.held <= 2 + 4 + 125 or framer._paused, framer.held
-    if framer._sink is not None:
-        assert framer._sink.tell() <= framer._maxMessage, "a message is over its limit"
+    kept = 0
+    if isinstance(framer._sink, Stream):
+        assert len(framer._sink.data) <= framer.mostTaken, "it is over its limit"
+    elif framer._sink is not None:
+        kept += framer._sink.tell()
+        assert kept <= framer._maxMessage, "a message is over its limit"
     if framer._wire is not None:
+        kept += framer._wire.tell()
         assert framer._wire.tell() <= framer._maxFrame, "a frame is over its limit"
+    assert framer.kept == kept, (framer.kept, kept)
 
 
-def check(framer: RecordingFramer) -> None:
+def check(framer: Receiving) -> None:
     """
     @raise AssertionError: when something happened that may not.
     """
@@ -142,13 +229,15 @@ def check(framer: RecordingFramer) -> None:
     for message in framer.messages if framer._assembling else ():
         size = len(message.encode() if isinstance(message, str) else message)
         assert size <= framer._maxMessage, f"a message of {size} bytes"
+    for taken in framer.called("taken"):
+        assert len(taken) <= framer.mostTaken, f"{len(taken)} bytes were taken"
     code = framer.closeCode
     assert code is None or code in _SENDABLE, code
     firsts = [first for first, _ in framer.sent]
     assert CLOSE not in firsts[:-1], "something was sent after a Close frame"
 
 
-def receive(framer: RecordingFramer, reads: list[bytes]) -> RecordingFramer:
+def receive(framer: Receiving, reads: list[bytes]) -> Receiving:
     """
     @return: C{framer}, when it has received that.
     """
@@ -159,23 +248,24 @@ def receive(framer: RecordingFramer, reads: list[bytes]) -> RecordingFramer:
     return framer
 
 
-def compare(framer: RecordingFramer, other: RecordingFramer) -> None:
+def compare(framer: Receiving, other: Receiving) -> None:
     """
     @raise AssertionError: when not the same came of it.
     """
     assert framer.outcome() == other.outcome(), (
         f"{framer.outcome()} != {other.outcome()}"
     )
+    assert framer.controlBytesReceived == other.controlBytesReceived
 
 
-def cut(setup: Setup, whole: RecordingFramer) -> None:
+def cut(setup: Setup, whole: Receiving) -> None:
     """
     It comes in reads of some sizes.
     """
     compare(receive(setup.make(), setup.cut()), whole)
 
 
-def byteByByte(setup: Setup, whole: RecordingFramer) -> None:
+def byteByByte(setup: Setup, whole: Receiving) -> None:
     """
     It comes in reads of one byte.
     """
@@ -184,12 +274,13 @@ def byteByByte(setup: Setup, whole: RecordingFramer) -> None:
     compare(receive(setup.make(), reads), whole)
 
 
-def pausing(setup: Setup, whole: RecordingFramer) -> None:
+def pausing(setup: Setup, whole: Receiving) -> None:
     """
-    Each message pauses.
+    Each message pauses, and each piece.
     """
     framer = setup.make()
     framer.react = lambda message: framer._pauseReceipt()
+    framer.wrote = framer._pauseReceipt
     for number, read in enumerate(setup.cut()):
         framer.dataReceived(read)
         if number & 1:
@@ -200,25 +291,25 @@ def pausing(setup: Setup, whole: RecordingFramer) -> None:
     compare(framer, whole)
 
 
-def nested(setup: Setup, whole: RecordingFramer) -> None:
+def nested(setup: Setup, whole: Receiving) -> None:
     """
     Reads come in during deliveries.
     """
     framer = setup.make()
     reads = setup.cut()
 
-    def react(message: object) -> None:
+    def react(message: object = None) -> None:
         if reads:
             framer.dataReceived(reads.pop(0))
 
-    framer.react = react
+    framer.react = framer.wrote = react
     while reads:
         framer.dataReceived(reads.pop(0))
     check(framer)
     compare(framer, whole)
 
 
-def ending(setup: Setup, whole: RecordingFramer) -> None:
+def ending(setup: Setup, whole: Receiving) -> None:
     """
     The receiver pauses and closes, closes, or fails, at its second message: what comes
     of it does not depend on how the reads are cut.
@@ -227,8 +318,8 @@ def ending(setup: Setup, whole: RecordingFramer) -> None:
     for reads in ([setup.stream], setup.cut()):
         framer = setup.make()
 
-        def react(message: object, framer: RecordingFramer = framer) -> None:
-            if len(framer.messages) == 2:
+        def react(message: object, framer: Receiving = framer) -> None:
+            if framer.handled == 2:
                 if setup.how & 0xC0 == 0xC0:
                     raise RuntimeError
                 if setup.how & 0x40:
@@ -240,7 +331,7 @@ def ending(setup: Setup, whole: RecordingFramer) -> None:
     compare(*framers)
 
 
-def sent(setup: Setup, whole: RecordingFramer) -> None:
+def sent(setup: Setup, whole: Receiving) -> None:
     """
     What was received is sent by a framer of the peer's role to another one.
     """
@@ -260,12 +351,13 @@ def sent(setup: Setup, whole: RecordingFramer) -> None:
         maxReceivedMessageSize=None,
         maxReceivedFrameSize=None,
         maxReceivedFragments=None,
+        isTaking=False,
     )
     receive(again, [sender.written])
     assert again.messages == whole.messages, f"{again.messages} != {whole.messages}"
 
 
-COMPARISONS: tuple[Callable[[Setup, RecordingFramer], None], ...] = (
+COMPARISONS: tuple[Callable[[Setup, Receiving], None], ...] = (
     cut,
     byteByByte,
     pausing,
@@ -287,7 +379,13 @@ def TestOneInput(data: bytes) -> Hashable:
     COMPARISONS[(data[1] & 7) % len(COMPARISONS)](setup, whole)
     said = [str(violation)[:12] for violation in whole.violations]
     kinds = [call[0] if call[0] != "sent" else call[1] for call in whole.calls[:6]]
-    return whole.isServer, tuple(kinds), tuple(said), bool(whole._opcode)
+    return (
+        whole.isServer,
+        tuple(kinds),
+        tuple(said),
+        bool(whole._opcode),
+        whole._streaming,
+    )
 
 
 if __name__ == "__main__":

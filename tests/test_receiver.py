@@ -6,6 +6,8 @@ L{twisted_ws.receiver}: C{MessageReceiver} and C{Inbox}.
 
 from __future__ import annotations
 
+from sys import getsizeof
+
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import BaseProtocol, Factory
@@ -371,6 +373,60 @@ class HighWaterTests(SynchronousTestCase):
             c.send((0x81, b"x"))
             self.assertTrue(c.connection.isPaused)
 
+    def test_bytes(self):
+        """
+        So it is when they have C{maxPendingBytes} of memory, exactly; it goes on with
+        half of that.
+        """
+        size = getsizeof(bytes(1000))
+        for isServer, role in BOTH:
+            for most in (4 * size, 4 * size - 1):
+                c = Conversation(isServer, Inbox(), maxPendingBytes=most)
+                c.send(*[(0x82, bytes(1000))] * 3)
+                self.assertFalse(c.carrier.isPaused, role)
+                c.send((0x82, bytes(1000)))
+                self.assertTrue(c.carrier.isPaused)
+                left = 4
+                while c.connection.isPaused:
+                    self.successResultOf(c.receiver.receive())
+                    left -= 1
+                self.assertEqual(left, 2 if most == 4 * size else 1, role)
+                for _ in range(left):
+                    self.successResultOf(c.receiver.receive())
+                self.assertEqual(c.receiver._bytes, 0)
+
+    def test_noLimitOfBytes(self):
+        """
+        Unless that is C{None}.
+        """
+        c = Conversation(True, Inbox(), maxPendingBytes=None)
+        c.send(*[(0x82, bytes(1 << 20))] * 15)
+        self.assertFalse(c.carrier.isPaused)
+
+    def test_bytesOfFrames(self):
+        """
+        Frames count by their payload.
+        """
+        c = Conversation(
+            True, Inbox(), assembleFragments=False, maxPendingBytes=getsizeof(b"") + 9
+        )
+        c.send((0x02, bytes(8)))
+        self.assertFalse(c.carrier.isPaused)
+        self.successResultOf(c.receiver.receive())
+        c.send((0x00, bytes(9)))
+        self.assertTrue(c.carrier.isPaused)
+
+    def test_waiting(self):
+        """
+        What is waited for does not count.
+        """
+        c = Conversation(True, Inbox(), maxPendingMessages=1, maxPendingBytes=1)
+        waiting = [c.receiver.receive() for _ in range(5)]
+        c.send(*[(0x81, b"x")] * 5)
+        self.assertFalse(c.carrier.isPaused)
+        self.assertEqual([self.successResultOf(each) for each in waiting], ["x"] * 5)
+        self.assertEqual(c.receiver._bytes, 0)
+
     def test_pauses(self):
         """
         At C{highWater} messages the connection is paused; none is lost.
@@ -420,6 +476,17 @@ class HighWaterTests(SynchronousTestCase):
         c.connection.resumeProducing()
         c.send((0x81, b"more"))
         self.assertEqual(self.successResultOf(c.receiver.receive()), "more")
+
+        c = self.fill(4)
+        c.connection.pauseProducing()
+        for _ in range(4):
+            self.successResultOf(c.receiver.receive())
+        self.assertTrue(c.connection.isPaused)
+        c.connection.resumeProducing()
+        self.assertFalse(c.connection.isPaused)
+        c = self.fill(4)
+        c.connection.resumeProducing()
+        self.assertTrue(c.connection.isPaused)
 
     def test_waitersFirst(self):
         """
