@@ -263,6 +263,20 @@ class StepTests(AssemblyTests):
         self.assertEqual(answers, [101, 429])
 
 
+    def test_rates(self) -> None:
+        """
+        A client can ask a mount as often as that says.
+        """
+        assembly = self.assemble(
+            mount=(mount(path="/a", handshakesPerClient="2/m", allowedOrigins="*"),)
+        )
+        server = MemoryServer(assembly.router)
+        answers = [self.ask(server, "/a", "https://a") for _ in range(3)]
+        self.assertEqual(answers, [101, 101, 429])
+        server.clock.advance(30)
+        self.assertEqual(self.ask(server, "/a", "https://a"), 101)
+
+
 class DescribeTests(AssemblyTests):
     """
     L{Assembly.describe}.

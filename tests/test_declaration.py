@@ -112,6 +112,16 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
         for value in (0, -1, 1.5, True, "none")
     ),
     *(
+        (
+            {"mount": [{**MOUNT, name: value}]},
+            [
+                f"mount[0].{name} must be a rate like {like!r}, per s, m or h, not {value!r}"
+            ],
+        )
+        for name, like in (("handshakesPerClient", "50/s"), ("bytesPerClient", "1M/s"))
+        for value in ("0/s", "10", "10/d", 10, "", "1G/s", None)
+    ),
+    *(
         ({"server": {name: value}}, [f"server.{refusal(name, value)}"])
         for name, value in [
             ("closeTimeout", "soon"),
@@ -236,6 +246,10 @@ class DeclareTests(SynchronousTestCase):
             "protocol": "",
             "allowedOrigins": ["null", "https://*.example.com"],
             "connectionsPerClient": 1,
+            "handshakesPerClient": "10/m",
+            "messagesPerClient": "50/s",
+            "bytesPerClient": "1M/s",
+            "pingsPerClient": "600/h",
         }
         self.assertEqual(sorted(full), sorted(each.name for each in fields(Mount)))
         self.assertEqual(
@@ -248,6 +262,10 @@ class DeclareTests(SynchronousTestCase):
                     protocol="",
                     allowedOrigins=("null", "https://*.example.com"),
                     connectionsPerClient=1,
+                    handshakesPerClient="10/m",
+                    messagesPerClient="50/s",
+                    bytesPerClient="1M/s",
+                    pingsPerClient="600/h",
                 ),
             ),
         )

@@ -35,7 +35,7 @@ class Rate:
         return f"{self.name}={self.text!r}"
 
 
-def readRate(text: str, name: str, sizes: bool = False) -> Rate:
+def readRate(text: object, name: str, sizes: bool = False) -> Rate:
     """
     Read a rate such as C{"50/s"}, C{"10/m"} or C{"600/h"}.
 
@@ -49,7 +49,7 @@ def readRate(text: str, name: str, sizes: bool = False) -> Rate:
         raise ValueError(
             f"{name} must be a rate like {example!r}, per s, m or h, not {text!r}"
         )
-    return Rate(int(match[1]) * _FACTORS[match[2]], _SECONDS[match[3]], name, text)
+    return Rate(int(match[1]) * _FACTORS[match[2]], _SECONDS[match[3]], name, match[0])
 
 
 class Buckets:

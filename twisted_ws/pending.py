@@ -72,9 +72,7 @@ class Pending:
         Whether the next message can go past.
         """
         return not (
-            self._queue
-            or self._isDelivering
-            or len(self._running) >= self._concurrent
+            self._queue or self._isDelivering or len(self._running) >= self._concurrent
         )
 
     def begun(self, message: Any, deferred: Deferred[Any]) -> None:

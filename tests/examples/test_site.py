@@ -144,7 +144,7 @@ class ServerTests(TestCase):
                 "routes",
                 "  /echo         *        examples.echo.Echo",
                 "  /echo/{name}  echo.v1  examples.echo.Echo"
-                " after AllowOrigins, LimitConnections",
+                " after AllowOrigins, LimitConnections, RateLimit",
                 "files",
                 f"  {ROOT}/examples/www",
             ],

@@ -33,6 +33,7 @@ from ..demo import makeDemo
 from ..descriptors import raiseDescriptors
 from ..limits import LimitConnections
 from ..protocol import WebSocketFactory
+from ..rates import RateLimit
 from ..resource import WebSocketResource
 from ..router import Router
 from ..service import WebSocketService
@@ -141,6 +142,8 @@ def _route(mounts: Sequence[Mount], faults: Faults) -> Router:
                 steps.append(AllowOrigins(mount.allowedOrigins))
             if mount.connectionsPerClient is not None:
                 steps.append(LimitConnections(mount.connectionsPerClient))
+            if mount.rates:
+                steps.append(RateLimit(**mount.rates))
             if steps:
                 application = Steps(steps, application)
             with faults.at("mount", index, "path"):

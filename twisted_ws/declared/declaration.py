@@ -20,6 +20,7 @@ from typing import Any
 from twisted.logger import LogLevel
 
 from .._wire.headers import checkToken
+from ..buckets import readRate
 from ..config import ServerConfig
 from ..extensions.naming import extensionNamed
 from ..origin import OriginRule
@@ -65,6 +66,11 @@ class Mount:
         allows.
     @ivar connectionsPerClient: see L{LimitConnections<twisted_ws.LimitConnections>};
         C{None}: no limit.
+    @ivar handshakesPerClient: a rate such as C{"10/m"}; this and the others are those
+        of a L{RateLimit<twisted_ws.RateLimit>}.  C{None}: no limit.
+    @ivar messagesPerClient: likewise.
+    @ivar bytesPerClient: likewise; it may have K or M.
+    @ivar pingsPerClient: likewise.
     """
 
     path: str = _key("text")
@@ -72,6 +78,23 @@ class Mount:
     application: str = _key("text")
     allowedOrigins: str | Collection[OriginRule] | None = _key("list", default=None)
     connectionsPerClient: int | None = _key("count", default=None)
+    handshakesPerClient: str | None = _key("rate", default=None)
+    messagesPerClient: str | None = _key("rate", default=None)
+    bytesPerClient: str | None = _key("rate", default=None, sizes=True)
+    pingsPerClient: str | None = _key("rate", default=None)
+
+    @property
+    def rates(self) -> dict[str, Any]:
+        """
+        Those that there are, as L{RateLimit<twisted_ws.RateLimit>} takes them.
+        """
+        rates = {
+            "handshakes": self.handshakesPerClient,
+            "messages": self.messagesPerClient,
+            "bytes": self.bytesPerClient,
+            "pings": self.pingsPerClient,
+        }
+        return {name: rate for name, rate in rates.items() if rate is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,6 +248,8 @@ class _Reader:
                 raise ValueError(
                     f"{name} must be a whole number, 1 or more, not {value!r}"
                 )
+        elif kind == "rate":
+            readRate(value, name, option.metadata.get("sizes", False))
         elif kind == "text":
             _checkText(name, value)
         else:
