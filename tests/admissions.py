@@ -52,7 +52,7 @@ class AdmissionTests(ServerTests):
         Check that there is room for all that there was room for at first.
         """
         self.assertEqual(self.admission.sockets, 0)
-        self.assertEqual(self.admission.heads, set())
+        self.assertEqual(len(self.admission.heads), 0)
         self.assertEqual(self.admission.refused, set())
         self.assertQuiet()
 

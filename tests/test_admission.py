@@ -153,6 +153,26 @@ class HandshakeTests(AdmissionTests):
         self.connect()
         self.assertRefused(self.connect(handshake()))
 
+    def test_givesWay(self):
+        """
+        A socket that has sent no request for a second gives way to another, the oldest
+        first; so silent sockets keep nobody out.
+        """
+        self.serve(maxPendingHandshakes=2)
+        silent = [self.connect(), self.connect(handshake()[:10])]
+        self.clock.advance(0.75)
+        self.assertRefused(self.connect(handshake()))
+        self.clock.advance(0.25)
+        self.connect(handshake())
+        self.assertEqual(len(self.requests), 1)
+        self.server.flush()
+        self.assertEqual([peer.lost is None for peer in silent], [False, True])
+        self.connect(handshake())
+        self.assertEqual(len(self.requests), 2)
+        # Requests give way to nobody.
+        self.clock.advance(5)
+        self.assertRefused(self.connect(handshake()))
+
     def test_letIn(self):
         """
         Whose socket was let in is not refused for that when its head is there.
@@ -202,6 +222,7 @@ class HandshakeTests(AdmissionTests):
         word.
         """
         self.serve(maxPendingHandshakes=3)
+        self.admission.heads.patience = 100
         for _ in range(3):
             self.connect()
         for _ in range(3):
@@ -230,6 +251,7 @@ class HandshakeTests(AdmissionTests):
         for seed in range(20):
             random = Random(seed)
             self.serve(Echo, maxConnections=5, maxPendingHandshakes=3)
+            self.admission.heads.patience = 100
             for _ in range(100):
                 peer = self.stay()
                 peer.send(random.choice([b"", b"GET", b"GET\r\n\r\n", handshake()]))

@@ -26,7 +26,12 @@ from twisted_ws import (
     UpgradeRejected,
     WebSocketFactory,
 )
-from twisted_ws.declared.assembly import Assembly, CannotStart, DeclaredService
+from twisted_ws.declared.assembly import (
+    Assembly,
+    CannotStart,
+    DeclaredService,
+    withBacklog,
+)
 from twisted_ws.declared.declaration import Declaration, Listener, Logging, Mount
 from twisted_ws.declared.faults import Faults, dotted
 from twisted_ws.declared.website import LoggingSite
@@ -262,7 +267,6 @@ class StepTests(AssemblyTests):
         answers = [self.ask(server, path, "https://a") for path in ("/b",) * 2]
         self.assertEqual(answers, [101, 429])
 
-
     def test_rates(self) -> None:
         """
         A client can ask a mount as often as that says.
@@ -275,6 +279,27 @@ class StepTests(AssemblyTests):
         self.assertEqual(answers, [101, 101, 429])
         server.clock.advance(30)
         self.assertEqual(self.ask(server, "/a", "https://a"), 101)
+
+
+class BacklogTests(SynchronousTestCase):
+    """
+    L{withBacklog}.
+    """
+
+    def test_given(self) -> None:
+        """
+        TCP and TLS endpoints get one that do not say theirs; others stay as they are.
+        """
+        for endpoint, expected in (
+            ("tcp:80", "tcp:80:backlog=1024"),
+            ("ssl:443:privateKey=a.pem", "ssl:443:privateKey=a.pem:backlog=1024"),
+            ("tcp:80:backlog=5", None),
+            ("tcp:backlog=5:port=80", None),
+            ("unix:/a", None),
+            ("systemd:domain=INET:index=0", None),
+            ("nonsense", None),
+        ):
+            self.assertEqual(withBacklog(endpoint), expected or endpoint)
 
 
 class DescribeTests(AssemblyTests):

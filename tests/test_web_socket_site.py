@@ -89,7 +89,7 @@ class SiteTests(SynchronousTestCase):
         self.clock.advance(30)
         peer.send(handshake(line="GET /ws HTTP/1.1"))
         self.assertIn(b" 101 ", peer.take())
-        self.assertEqual(self.site.heads, set())
+        self.assertEqual(len(self.site.heads), 0)
         self.clock.pump([1.0] * 100)
         self.server.flush()
         self.assertIsNone(peer.lost)
@@ -115,7 +115,7 @@ class SiteTests(SynchronousTestCase):
         self.clock.advance(5)
         self.server.flush()
         self.assertIsNotNone(peer.lost)
-        self.assertEqual(self.site.heads, set())
+        self.assertEqual(len(self.site.heads), 0)
 
     def test_silent(self):
         """
@@ -170,7 +170,7 @@ class SiteTests(SynchronousTestCase):
         peer = self.connect(b"GET")
         peer.transport.loseConnection()
         self.server.flush()
-        self.assertEqual(self.site.heads, set())
+        self.assertEqual(len(self.site.heads), 0)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_tooMany(self):
@@ -189,6 +189,18 @@ class SiteTests(SynchronousTestCase):
         waiting[0].send(PAGE[3:])
         self.assertIn(b"a page", waiting[0].take())
         self.assertIn(b"a page", self.connect(PAGE).take())
+
+    def test_givesWay(self) -> None:
+        """
+        After a second the oldest gives way to another.
+        """
+        self.serve(maxPendingHandshakes=3)
+        waiting = [self.connect(b"GET") for _ in range(3)]
+        self.clock.advance(1)
+        self.assertIn(b"a page", self.connect(PAGE).take())
+        self.server.flush()
+        self.assertEqual([peer.lost is None for peer in waiting], [False, True, True])
+        self.assertEqual(len(self.site.heads), 2)
 
     def test_defaults(self):
         """

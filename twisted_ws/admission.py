@@ -32,11 +32,58 @@ _REASONS = {
 }
 
 
+class Heads:
+    """
+    The sockets that have not sent the head of a request yet, the oldest first.
+    """
+
+    patience = 1.0
+    """
+    Seconds that each has in any case; for most clients it is more than they need.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._since: dict[Any, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._since)
+
+    def add(self, protocol: Any) -> None:
+        """
+        One more.
+
+        @param protocol: has C{giveWay}, which drops its connection.
+        """
+        self._since[protocol] = self._clock.seconds()
+
+    def discard(self, protocol: Any) -> None:
+        """
+        One less, if it is here.
+        """
+        self._since.pop(protocol, None)
+
+    def makeRoom(self) -> bool:
+        """
+        Drop the oldest, if it has had its C{patience}: so that sockets that send
+        nothing do not keep those out that would.
+
+        @return: whether there is room now.
+        """
+        for protocol, since in self._since.items():
+            if self._clock.seconds() - since < self.patience:
+                return False
+            del self._since[protocol]
+            protocol.giveWay()
+            return True
+        return False
+
+
 class Admission:
     """
     Counts what a server has, and refuses what is too much.
 
-    @ivar heads: the protocols that read a head.
+    @ivar heads: the protocols that read a head, L{Heads}.
     @ivar refused: those that have refused their client, which has not left yet.
     """
 
@@ -53,7 +100,7 @@ class Admission:
         @param connections: those that are open or closing.
         @param requests: those that have no verdict.
         """
-        self.heads: set[Any] = set()
+        self.heads = Heads(clock)
         self.refused: set[Any] = set()
         self._config = config
         self._clock = clock
@@ -92,28 +139,30 @@ class Admission:
     def refusesSockets(self) -> str | None:
         """
         @return: the option that leaves no room for another socket; C{None} when one
-            may send its head.
+            may send its head, for which another may have had to go.
         """
-        if self._pending >= self.maxPending:
+        if self._pending >= self.maxPending and not self.heads.makeRoom():
             return "maxPendingHandshakes"
         if self.sockets >= self.maxConnections + self.maxPending:
             return "maxConnections"
         return None
 
-    def dropsSockets(self) -> bool:
+    def dropsSockets(self) -> str | None:
         """
-        Tell whether there is no room even to refuse one.
+        @return: the option that leaves no room even to refuse a socket; C{None} when
+            there is.
         """
         if self.sockets >= max(1, descriptors() - _SPARE / 2):
-            return True
+            return "maxConnections"
         tooMany = len(self.refused) >= self.maxPending
-        return tooMany and self.refusesSockets() is not None
+        return self.refusesSockets() if tooMany else None
 
-    def drop(self, peer: IAddress | None) -> Dropped:
+    def drop(self, option: str, peer: IAddress | None) -> Dropped:
         """
+        @param option: because of what.
         @return: a protocol for a socket that there is no room for.
         """
-        self._note("maxPendingHandshakes", "dropped", peer)
+        self._note(option, "dropped", peer)
         return Dropped()
 
     def refusal(self, option: str, peer: IAddress) -> bytes:

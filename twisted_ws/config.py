@@ -267,7 +267,8 @@ class ServerConfig(ConnectionConfig):
     @ivar maxConnections: connections at a time; more are refused with 503.  C{None}:
         as many as the process may have descriptors, less 100.
     @ivar maxPendingHandshakes: connections without a verdict at a time; more are
-        refused with 503.  C{None}: no limit.
+        refused with 503.  But if one has sent no request for a second, the oldest of
+        these gives way.  C{None}: no limit.
     @ivar retryAfter: seconds after which the refused may come again, as C{Retry-After}
         tells them.
     @ivar maxTotalBuffer: bytes that all connections together may hold: what waits to

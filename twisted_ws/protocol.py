@@ -83,6 +83,14 @@ class WebSocketProtocol(HeadReceiver, TimeoutMixin):
         else:
             self.refuse(self._admission.refusal(option, self.transport.getPeer()))
 
+    def giveWay(self) -> None:
+        """
+        Another needs our place.
+        """
+        self._refused = True
+        self.setTimeout(None)
+        self.transport.abortConnection()
+
     def headTooLong(self, reason: str, option: str) -> None:
         """
         See L{HeadReceiver.headTooLong}.
@@ -280,8 +288,9 @@ class WebSocketFactory(Factory):
                 "a WebSocketFactory takes no protocol: give it a MessageReceiver"
                 " subclass as its application"
             )
-        if self.admission.dropsSockets():
-            return self.admission.drop(addr)
+        option = self.admission.dropsSockets()
+        if option is not None:
+            return self.admission.drop(option, addr)
         return WebSocketProtocol(self)
 
     def acceptableProtocols(self) -> list[bytes]:

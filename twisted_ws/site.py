@@ -17,7 +17,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
-from .admission import Dropped
+from .admission import Dropped, Heads
 from .carrier import endSending
 from .config import ServerConfig
 from .sparing import SparingLog
@@ -32,12 +32,13 @@ class WebSocketSite(Site):
     """
     A L{Site} that bounds what it gives to clients that send no request: each has
     C{handshakeTimeout} seconds for the head of one, and there may be
-    C{maxPendingHandshakes} of them.
+    C{maxPendingHandshakes} of them; the oldest gives way to another after a second.
 
     A L{Site} itself waits for as long as something comes from time to time.  This one
     speaks HTTP/1.1 only, which is what a WebSocket needs.
 
-    @ivar heads: the channels that wait for a head.
+    @ivar heads: the channels that wait for a head, L{Heads
+        <twisted_ws.admission.Heads>}.
     """
 
     _log = Logger()
@@ -60,7 +61,7 @@ class WebSocketSite(Site):
         self.protocol = _Channel  # type: ignore[assignment]
         self.config = config or ServerConfig()
         self.timers = Timers(self.reactor)
-        self.heads: set[Any] = set()
+        self.heads = Heads(self.timers)
         self._refusals = SparingLog(self._log)
 
     def acceptableProtocols(self) -> list[bytes]:
@@ -76,7 +77,8 @@ class WebSocketSite(Site):
         <twisted.internet.interfaces.IProtocolFactory.buildProtocol>}.
         """
         most = self.config.maxPendingHandshakes
-        if most is not None and len(self.heads) >= most:
+        isFull = most is not None and len(self.heads) >= most
+        if isFull and not self.heads.makeRoom():
             self._refusals.info(
                 self.timers.seconds(),
                 "a client was dropped: too many send no request (option:"
@@ -141,6 +143,13 @@ class _Channel(HTTPChannel):
         """
         self._stopWaiting()
         HTTPChannel.connectionLost(self, reason)
+
+    def giveWay(self) -> None:
+        """
+        Another needs our place.
+        """
+        self._stopWaiting()
+        self.transport.abortConnection()
 
     def _waitForHead(self) -> None:
         self.site.heads.add(self)

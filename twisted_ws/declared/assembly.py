@@ -43,6 +43,8 @@ from .faults import Faults
 from .logfile import LogFile
 from .website import Files, LoggingSite
 
+_BACKLOG = 1024
+
 
 class Assembly:
     """
@@ -174,7 +176,8 @@ def _makeEndpoint(listener: Listener, reactor: Any) -> IStreamServerEndpoint:
     @raise ValueError: when an endpoint cannot be made.
     """
     try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, listener.endpoint)
+        text = withBacklog(listener.endpoint)
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
     except Exception as error:
         # They raise whatever they come across: a bad number, a missing file, a broken
         # certificate.
@@ -192,6 +195,17 @@ def _makeEndpoint(listener: Listener, reactor: Any) -> IStreamServerEndpoint:
         listener.clientAuthority,
         listener.requireClientCertificate,
     ).wrap(endpoint)
+
+
+def withBacklog(endpoint: str) -> str:
+    """
+    Have as many clients wait to be accepted as may come back at once, in place of the
+    50 that are Twisted's default, if C{endpoint} does not say how many.
+    """
+    isTCP = endpoint.startswith(("tcp:", "ssl:"))
+    if isTCP and ":backlog=" not in endpoint:
+        return f"{endpoint}:backlog={_BACKLOG}"
+    return endpoint
 
 
 def _checkPlace(path: str | None) -> None:
