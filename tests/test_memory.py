@@ -476,3 +476,24 @@ class IdleTests(Uncollected):
             visit()
         self.assertEqual(count(), before)
         self.assertEqual(server.clock.getDelayedCalls(), [])
+
+
+class SlotTests(SynchronousTestCase):
+    """
+    What there is one of for each connection has slots.
+    """
+
+    def test_nothingElse(self):
+        """
+        A connection and its request have no attribute beside their slots; one may be
+        set on them.
+        """
+        for isServer, role in BOTH:
+            c = Conversation(isServer)
+            c.send((0x89, b""), (0x81, b"x"))
+            c.connection.sendMessage("x")
+            self.assertEqual(vars(c.connection), {}, role)
+            c.connection.mine = 1
+            self.assertEqual(vars(c.connection), {"mine": 1}, role)
+            if isServer:
+                self.assertEqual(vars(c.connection.request), {})

@@ -57,6 +57,11 @@ class WebSocketConnection(Transmission):
     @ivar messagesSent: messages sent, or queued to be sent.
     """
 
+    __slots__ = """
+        __dict__ _budget _cause _closeTimer _detail _ended _isProducing _isServer
+        _listedIn _waiting _watches carrier clock config extensions protocol request
+    """.split()
+
     _log = Logger()
 
     def __init__(

@@ -30,6 +30,17 @@ class Keepalive:
     and what came while the reactor was blocked is read before the peer is judged.
     """
 
+    __slots__ = (
+        "_askedAt",
+        "_clock",
+        "_config",
+        "_connection",
+        "_left",
+        "_seen",
+        "_timer",
+        "_wasBlocked",
+    )
+
     _log = Logger()
 
     def __init__(self, connection: WebSocketConnection, clock: IReactorTime) -> None:

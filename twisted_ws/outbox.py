@@ -85,29 +85,11 @@ class Outbox:
     @ivar coalesced: messages whose place a newer one has taken.
     """
 
-    __slots__ = (
-        "_byKey",
-        "_close",
-        "_connection",
-        "_controls",
-        "_dead",
-        "_held",
-        "_highWater",
-        "_items",
-        "_lost",
-        "_lowWater",
-        "_most",
-        "_notice",
-        "_number",
-        "_policy",
-        "_pumping",
-        "_wholes",
-        "coalesced",
-        "drained",
-        "dropped",
-        "isFull",
-        "size",
-    )
+    __slots__ = """
+        _byKey _close _connection _controls _dead _held _highWater _items _lost
+        _lowWater _most _notice _number _policy _pumping _wholes coalesced drained
+        dropped isFull size
+    """.split()
 
     def __init__(self, connection: WebSocketConnection) -> None:
         config = connection.config

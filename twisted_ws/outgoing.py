@@ -37,6 +37,18 @@ class SendGate:
     @ivar isOpen: whether it is.
     """
 
+    __slots__ = (
+        "_clock",
+        "_closed",
+        "_failed",
+        "_isShut",
+        "_producer",
+        "_pull",
+        "_pulling",
+        "_waiting",
+        "isOpen",
+    )
+
     _log = Logger()
 
     def __init__(

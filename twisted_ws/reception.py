@@ -35,6 +35,11 @@ class Reception(Framer):
     @ivar receiver: gets the messages.
     """
 
+    __slots__ = """
+        _finished _holds _incoming _isFinished _metered _meters _pauses _pending
+        _pingReceived _pongReceived _pongs _rateTimer _toReceiver _turnTimer receiver
+    """.split()
+
     _log = Logger()
 
     config: ConnectionConfig

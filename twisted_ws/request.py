@@ -101,6 +101,14 @@ class WebSocketRequest:
     @ivar isAbandoned: whether the peer left, or time was up, before the verdict.
     """
 
+    __slots__ = """
+        __dict__ __weakref__ _answering _connection _isCarrierSecure _offer _onVerdict
+        _upgrader _whenAccepted _whenOver avatar clock config groups headers host
+        httpRequest isAbandoned isOriginJudged key localAddress origin params peer
+        peerCertificate possibleProtocols postpath prepath protocol requestedExtensions
+        requestedProtocols resource verdict webSocketVersion
+    """.split()
+
     _log = Logger()
 
     def __init__(

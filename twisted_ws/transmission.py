@@ -31,6 +31,8 @@ class Transmission(Reception):
     The sending half of a connection.
     """
 
+    __slots__ = ("_gate", "_outbox", "_pings")
+
     _ended: ConnectionClosed | None
     _watches: Watches | None
 

@@ -67,6 +67,14 @@ class Framer(Hooks):
     @ivar controlBytesReceived: those of them that were control frames.
     """
 
+    __slots__ = """
+        _assembling _buffer _busy _decodedSize _decoder _deliver _encodedWholes _first
+        _firstBits _fragments _kept _key _keySize _laterBits _maskBit _maxFrame
+        _maxMessage _maxWhole _maxWire _missing _mostStreamed _opcode _paused _perTurn
+        _reported _settings _sink _size _stream _streaming _whole _wholes _wire
+        bytesReceived controlBytesReceived
+    """.split()
+
     def __init__(
         self, isServer: bool, settings: Settings, chain: Chain | None = None
     ) -> None:
@@ -95,8 +103,7 @@ class Framer(Hooks):
         self._streaming = False  # the application may take messages piece by piece
 
         # Clients mask and servers do not (RFC 6455 section 5.1).
-        self._maskBit = 0x80 if isServer else 0
-        self._keySize = 4 if isServer else 0
+        self._maskBit, self._keySize = (0x80, 4) if isServer else (0, 0)
 
         self._buffer = b""  # what waits for a later read, or for a resumption
         self._kept = 0  # where in it that begins
@@ -456,8 +463,7 @@ class Framer(Hooks):
         A read left a message incomplete, or completed one that was reported.
         """
         size = 0 if self._wire is None else self._wire.tell()
-        if self._sink is not None and self._stream is None:
-            size += self._sink.tell()
+        size += 0 if self._sink in (None, self._stream) else self._sink.tell()
         if size != self._reported:
             self._reported = size
             self._holdsPartially(size)

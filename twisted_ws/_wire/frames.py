@@ -143,6 +143,8 @@ class OutgoingSequence:
     @ivar opcode: of the message that is not finished, C{0} if there is none.
     """
 
+    __slots__ = ("_text", "opcode")
+
     def __init__(self) -> None:
         self.opcode = 0
         self._text: Utf8Decoder | None = None

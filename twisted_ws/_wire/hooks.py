@@ -22,6 +22,8 @@ class Hooks(Sender):
     Does what RFC 6455 asks for; for the connection to override.
     """
 
+    __slots__ = ()
+
     def _pinged(self, payload: bytes) -> None:
         """
         A ping came: answer it (RFC 6455 section 5.5.2).

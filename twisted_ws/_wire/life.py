@@ -24,6 +24,15 @@ class Life:
         C{None} before any.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_halted",
+        "closeBegunBy",
+        "closeReceived",
+        "closeSent",
+        "state",
+    )
+
     def __init__(self) -> None:
         self.state: int = State.OPEN
         self.closeSent: Close | None = None

@@ -76,6 +76,20 @@ class Sender(Life):
     @ivar piecesSent: frames of messages that were sent frame by frame, likewise.
     """
 
+    __slots__ = (
+        "_chain",
+        "_direct",
+        "_fragmentAbove",
+        "_masksSent",
+        "_plainUpTo",
+        "_queueing",
+        "_sent",
+        "_sequence",
+        "_write",
+        "messagesSent",
+        "piecesSent",
+    )
+
     def __init__(
         self, isServer: bool, settings: Settings, chain: Chain | None = None
     ) -> None:
