@@ -53,7 +53,7 @@ class IncomingMessage:
         self._isOver = False
         self._isPaused = False
         self._isCut = False
-        self._done: Deferred[int] | None = None
+        self._done: Any = None
         self._canBeTaken = True
 
     def deliverTo(self, consumer: Any, maxSize: int | None = -1) -> Deferred[int]:
@@ -174,8 +174,7 @@ class IncomingMessage:
                 consumer.unregisterProducer()
             except BaseException:
                 self._connection.streamFailed()
-        if done is not None:
-            tell(done)
+        tell(done)
         # Last, as the next message may come with it.
         self.resumeProducing()
         # Who keeps this is not to keep the connection.

@@ -90,15 +90,12 @@ class Pending:
 
     def put(self, message: Any) -> None:
         """
-        A message came: it waits for its turn, or goes past.
+        A message came that cannot go past: it waits for its turn.
         """
-        if self.isIdle:
-            self._connection.deliverNow(message)
-        else:
-            size = sizeOf(message)
-            self._queue.append((message, size))
-            self.held += size
-            self._judge()
+        size = sizeOf(message)
+        self._queue.append((message, size))
+        self.held += size
+        self._judge()
 
     def _judge(self) -> None:
         """
