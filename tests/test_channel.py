@@ -265,9 +265,9 @@ class OneFileTests(SynchronousTestCase):
 
     def test_privates(self) -> None:
         """
-        No other module than this, L{twisted_ws._context} and L{twisted_ws._buffered}
-        uses a private attribute of what is not its own, but for the connection, which
-        calls those of its base.
+        No other module than this, C{_context}, C{_buffered} and C{eager} uses a private
+        attribute of what is not its own, but for the connection, which calls those of
+        its base.
         """
         package = Path(twisted_ws.__file__).parent
         used = {}
@@ -282,5 +282,6 @@ class OneFileTests(SynchronousTestCase):
             "_buffered.py": {"_appSendBuffer", "_tempDataLen"},
             "_channel.py": {"_dataBuffer"},
             "_context.py": {"_contextFactory"},
+            "eager.py": {"_tempDataLen"},
         }
         self.assertEqual(used, expected)

@@ -28,6 +28,7 @@ from ._wire.state import Action, Event, State
 from .budget import Budget
 from .carrier import endSending, isTCP
 from .config import ConnectionConfig
+from .eager import eagerly
 from .ending import explain
 from .errors import ConnectionClosed
 from .interfaces import IExtension, IWebSocketTransport
@@ -111,7 +112,7 @@ class WebSocketConnection(Transmission):
             <twisted_ws.interfaces.IMessageReceiver>}.
         """
         self.carrier = carrier
-        self._write = carrier.write
+        self._connectWrite(eagerly(carrier))
         carrier.registerProducer(self._outbox, True)
         self._isProducing = True
         if isTCP(carrier):
@@ -335,6 +336,7 @@ class WebSocketConnection(Transmission):
         self._leaveOpen()
         Transmission._discarding(self)
         self.carrier.resumeProducing()
+        self._writeGathered()
         self._outbox.flush()
         self._stopProducing()
         if not self._isServer:
@@ -419,7 +421,7 @@ class WebSocketConnection(Transmission):
             self._closeTimer.cancel()
             self._closeTimer = None
         self._stopWatching()
-        self._write = ignore
+        self._connectWrite(ignore)
         for extension in self.extensions:
             try:
                 extension.connectionLost()
