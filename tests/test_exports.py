@@ -21,7 +21,8 @@ from twisted_ws import (
 NAMES = """
     AllowOrigins ClientConfig Close CloseCode ClosedAbruptly ClosedCleanly
     ConnectionClosed
-    ConnectionNotOpen Cookie Frame Inbox InvalidUpgrade LimitConnections MessageReceiver
+    ConnectionNotOpen Cookie Frame Inbox InvalidUpgrade LimitConnections MessageDropped
+    MessageReceiver
     Opcode PerMessageDeflate ProtocolViolation RateLimit Router ServerCertificates
     ServerConfig
     Steps TLSPolicy

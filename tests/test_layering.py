@@ -19,13 +19,13 @@ PACKAGE = Path(twisted_ws.__file__).parent
 
 # Each may import only what stands to its left.
 ORDER = """
-    _wire errors ending origin interfaces config extensions carrier _buffered eager delivery
-    budget holds tickets timers pings keepalive watches waiting outbox outgoing pongs
-    pending incoming reception transmission connection receiver piping request
-    application steps sparing limits buckets rates credentials schemes authentication
-    paths router head descriptors admission draining protocol _channel resource site
-    url _context tls certificates attempt client service demo declared tap testing
-    __init__
+    _wire errors ending origin interfaces config extensions carrier _buffered eager
+    delivery budget holds tickets timers pings keepalive watches waiting outbox
+    outgoing pongs pending incoming reception transmission connection receiver piping
+    request application steps sparing limits buckets rates credentials schemes
+    authentication paths router head descriptors admission draining protocol _channel
+    resource site url _context tls certificates attempt client service demo declared
+    tap testing __init__
 """.split()
 
 WIRE_ORDER = """

@@ -108,7 +108,9 @@ class ConnectionConfig:
         wait: before C{whenWritable} and the Deferreds of C{sendMessage} wait and
         producers are paused.  A carrier takes 64 KiB (TLS 128 KiB) before it tells us;
         a lower mark counts as that.
-    @ivar sendLowWater: how few bytes must be left before they are told to go on.
+    @ivar sendLowWater: how few bytes must be left before they are told to go on.  For
+        both marks, and for C{maxSendBuffer}, a message that waits counts 512 bytes more
+        than it has: what it costs to keep it.
     @ivar maxSendBuffer: bytes that may wait behind what the carrier has taken.  A
         message that would make it more meets C{slowReaderPolicy}; but where none
         waits, one is taken however long it is.  C{None}: no limit.
@@ -121,7 +123,8 @@ class ConnectionConfig:
         reading the answers cannot make us hold them.  By default only servers do: if
         both sides did, both could wait for the other for ever.
     @ivar sendStallTimeout: seconds that a peer may take nothing of what waits for it;
-        then its connection is aborted.  Any byte taken counts.  C{None}: no limit.
+        then its connection is aborted.  Any byte taken counts; so a peer that stops
+        after it took some is noticed after one to two of these.  C{None}: no limit.
     @ivar idleTimeout: seconds without a message in either direction, after which the
         connection is closed with 1001; pings and pongs do not count.  C{None}: no
         limit.

@@ -162,7 +162,9 @@ class IWebSocketTransport(Interface):
             takes the place of a message with the same key that still waits.
         @return: a Deferred that fires when the message was handed on to the carrier:
             it has fired already, if nothing waits.  So to await it, or to return it
-            from C{messageReceived}, is to send no faster than the peer reads.  It fails
+            from C{messageReceived}, is to send no faster than the peer reads.  That one
+            is shared, and gives a new Deferred to each callback: so chain these calls,
+            C{sent.addCallback(...).addErrback(...)}.  It fails
             with L{MessageDropped<twisted_ws.errors.MessageDropped>}, or with
             L{twisted_ws.ConnectionClosed} when it cannot be told any more that the
             peer will get it; if nobody looks, that is no error.

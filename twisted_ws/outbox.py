@@ -19,7 +19,6 @@ is being written.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
@@ -31,15 +30,10 @@ from ._wire.errors import ConnectionNotOpen, TryAgainLater
 from ._wire.frames import Frame
 from .delivery import Delivery
 from .errors import ConnectionClosed, MessageDropped
+from .waiting import Item, Waiting
 
 if TYPE_CHECKING:
     from .connection import WebSocketConnection
-
-COST = 512
-"""
-Bytes that it costs to keep a message, however short.  The marks and C{maxSendBuffer}
-count it too, so that a flood of empty messages is one.
-"""
 
 _CARRIERS = 1 << 16
 """
@@ -55,24 +49,6 @@ messages, so only this bounds them.
 _Gone = list[tuple[Delivery, MessageDropped]]
 
 
-class _Item:
-    """
-    A message that waits, or a frame of one.
-
-    @ivar frame: it; C{None} when it was dropped.
-    """
-
-    __slots__ = ("delivery", "frame", "isWhole", "key")
-
-    frame: Frame | None
-
-    def __init__(self, frame: Frame, key: Hashable, isWhole: bool) -> None:
-        self.frame = frame
-        self.key = key
-        self.isWhole = isWhole
-        self.delivery = Delivery()
-
-
 @implementer(IPushProducer)
 class Outbox:
     """
@@ -80,16 +56,27 @@ class Outbox:
 
     @ivar isFull: whether the carrier has no room.
     @ivar drained: how often it has had room again.
-    @ivar size: payload bytes that wait here.
     @ivar dropped: messages that C{slowReaderPolicy} has dropped.
     @ivar coalesced: messages whose place a newer one has taken.
     """
 
-    __slots__ = """
-        _byKey _close _connection _controls _dead _held _highWater _items _lost
-        _lowWater _most _notice _number _policy _pumping _wholes coalesced drained
-        dropped isFull size
-    """.split()
+    __slots__ = (
+        "_close",
+        "_connection",
+        "_controls",
+        "_highWater",
+        "_lost",
+        "_lowWater",
+        "_most",
+        "_notice",
+        "_policy",
+        "_pumping",
+        "_waiting",
+        "coalesced",
+        "drained",
+        "dropped",
+        "isFull",
+    )
 
     def __init__(self, connection: WebSocketConnection) -> None:
         config = connection.config
@@ -100,28 +87,29 @@ class Outbox:
         self._policy = config.slowReaderPolicy
         self.isFull = False
         self.drained = 0
-        self.size = 0
         self.dropped = 0
         self.coalesced = 0
         self._controls = 0  # bytes of control frames written since it became full
-        # Made when they are needed: most connections never need them.
-        self._items: deque[_Item] | None = None
-        self._wholes: deque[_Item] | None = None  # those that may be dropped
-        self._byKey: dict[Hashable, _Item] | None = None
-        self._number = 0  # of items, without the dropped ones
-        self._dead = 0  # those
-        self._held = 0  # what keeping the items costs
+        # Made when it is needed: most connections never need it.
+        self._waiting: Waiting | None = None
         self._lost: list[Delivery] = []  # fail when the connection is gone
         self._close: bytes | None = None  # a Close frame, behind all that
         self._pumping = False
         self._notice: IDelayedCall | None = None
 
     @property
+    def size(self) -> int:
+        """
+        Payload bytes that wait here.
+        """
+        return 0 if self._waiting is None else self._waiting.size
+
+    @property
     def held(self) -> int:
         """
         Bytes of memory that what waits costs, here and in a carrier that is full.
         """
-        return self._held + self._taken()
+        return self._cost() + self._taken()
 
     @property
     def left(self) -> int:
@@ -130,6 +118,9 @@ class Outbox:
         full; 0 while it is not.  Only the peer makes it less.
         """
         return max(self._taken() - self._controls, 0)
+
+    def _cost(self) -> int:
+        return 0 if self._waiting is None else self._waiting.held
 
     def _taken(self) -> int:
         if not self.isFull or self._connection is None:
@@ -147,88 +138,55 @@ class Outbox:
         # Who is told that a message was dropped may send others, or end it all: so
         # they are told when everything is in order.
         gone: _Gone = []
-        item = None
-        if self._policy == "coalesce" and key is not None and self._byKey is not None:
-            item = self._byKey.get(key)
+        waiting = self._waiting
+        if waiting is None:
+            coalesces = self._policy == "coalesce"
+            drops = coalesces or self._policy == "drop-oldest"
+            waiting = self._waiting = Waiting(drops, coalesces)
+        item = waiting.find(key)
         if item is None:
-            item = _Item(frame, key, isWhole)
-            self._append(item)
+            item = Item(frame, key, isWhole)
+            waiting.append(item)
         else:
-            self._replace(item, frame, gone)
+            reason = "a newer message with the same key took its place"
+            gone.append((waiting.replace(item, frame), MessageDropped(reason)))
+            self.coalesced += 1
+            self._connection.noted("coalesced")
         delivery = item.delivery
-        if self._isOver():
-            self._makeRoom(item, gone)
+        if self._isOver(waiting):
+            self._makeRoom(waiting, item, gone)
         if self._connection is not None:
             self._connection.weigh()
         self.judge()
-        for dropped, reason in gone:
-            dropped.fail(reason)
+        for dropped, dropping in gone:
+            dropped.fail(dropping)
         return delivery
 
-    def _append(self, item: _Item) -> None:
-        if self._items is None:
-            self._items = deque()
-        self._items.append(item)
-        self._count(item, 1)
-        if self._policy not in ("drop-oldest", "coalesce") or not item.isWhole:
-            return
-        if self._wholes is None:
-            self._wholes = deque()
-        self._wholes.append(item)
-        if self._policy == "coalesce" and item.key is not None:
-            if self._byKey is None:
-                self._byKey = {}
-            self._byKey[item.key] = item
+    def _isOver(self, waiting: Waiting) -> bool:
+        most = self._most
+        return most is not None and waiting.held > most and waiting.number > 1
 
-    def _replace(self, item: _Item, frame: Frame, gone: _Gone) -> None:
-        reason = "a newer message with the same key took its place"
-        gone.append((item.delivery, MessageDropped(reason)))
-        self._count(item, -1)
-        item.frame = frame
-        item.delivery = Delivery()
-        self._count(item, 1)
-        self.coalesced += 1
-        self._connection.noted("coalesced")
-
-    def _isOver(self) -> bool:
-        return self._most is not None and self._held > self._most and self._number > 1
-
-    def _makeRoom(self, newest: _Item, gone: _Gone) -> None:
+    def _makeRoom(self, waiting: Waiting, newest: Item, gone: _Gone) -> None:
         """
         There is too much: do as C{slowReaderPolicy} says.
         """
-        wholes = self._wholes
-        if wholes is not None:
-            # One that has just taken the place of another may be the oldest.
-            at = 0
-            while self._isOver() and at < len(wholes):
-                if wholes[at] is newest:
-                    at += 1
-                    continue
-                oldest = wholes[at]
-                del wholes[at]
-                self._drop(oldest, gone)
-        elif self._policy == "drop-newest" and newest.isWhole:
-            self._drop(newest, gone)
-        if self._isOver():
-            # A frame cannot be missing from a message that has begun.
-            self.tooSlow(
-                f"the peer does not read: {self._held} bytes wait, over {self._most}",
-                "maxSendBuffer",
-            )
+        if self._policy == "drop-newest" and newest.isWhole:
+            self._drop(waiting, newest, gone)
+        while self._isOver(waiting):
+            oldest = waiting.oldest(newest)
+            if oldest is None:
+                # A frame cannot be missing from a message that has begun.
+                why = f"the peer does not read: {waiting.held} bytes wait, over"
+                self.tooSlow(f"{why} {self._most}", "maxSendBuffer")
+                return
+            self._drop(waiting, oldest, gone)
 
-    def _drop(self, item: _Item, gone: _Gone) -> None:
+    def _drop(self, waiting: Waiting, item: Item, gone: _Gone) -> None:
         self.dropped += 1
         self._connection.noted("dropped")
         reason = f"slowReaderPolicy is {self._policy}"
         gone.append((item.delivery, MessageDropped(reason)))
-        self._forget(item)
-        item.frame = None
-        self._dead += 1
-        # To take each out of the middle would take the time of all before it.
-        if self._items is not None and self._dead > self._number:
-            self._items = deque(each for each in self._items if each.frame is not None)
-            self._dead = 0
+        waiting.drop(item)
 
     def tooSlow(self, why: str, option: str | None = None) -> None:
         """
@@ -254,13 +212,13 @@ class Outbox:
                     f" {_MAX_CONTROLS} bytes of pings and pongs wait"
                 )
                 return
-        connection.writeNow(data)
+        connection.writeSoon(data)
 
     def writeClose(self, data: bytes) -> None:
         """
         Write a Close frame, behind all that waits.
         """
-        if self._number:
+        if self._waiting is not None and self._waiting.number:
             self._close = data
         else:
             self._connection.writeNow(data)
@@ -303,7 +261,7 @@ class Outbox:
         self.drained += 1
         if self._pumping:
             return
-        isLow = self._held <= self._lowWater
+        isLow = self._cost() <= self._lowWater
         connection.roomAgain()
         self.pump()
         if not self.isFull:
@@ -331,7 +289,7 @@ class Outbox:
     def _isHigh(self) -> bool:
         if not self.isFull:
             return False
-        return max(self._taken(), _CARRIERS) + self._held >= self._highWater
+        return max(self._taken(), _CARRIERS) + self._cost() >= self._highWater
 
     def pump(self) -> None:
         """
@@ -340,12 +298,9 @@ class Outbox:
         self._pumping = True
         connection = self._connection
         try:
-            while self._items and not self.isFull:
-                item = self._items.popleft()
-                if item.frame is None:
-                    self._dead -= 1
-                    continue
-                frame = self._sends(item)
+            # What is called here may discard all that waits.
+            while not self.isFull and (first := self._first()) is not None:
+                item, frame = first
                 try:
                     data = connection.encodeItem(frame, item.isWhole)
                 except ConnectionNotOpen:
@@ -355,9 +310,8 @@ class Outbox:
                 item.delivery.done()
         finally:
             self._pumping = False
-        if self._close is not None and not self._number:
-            close, self._close = self._close, None
-            connection.writeNow(close)
+        if self._waiting is None or not self._waiting.number:
+            self._writeCloseNow(connection)
 
     def flush(self) -> None:
         """
@@ -366,30 +320,32 @@ class Outbox:
         it is gone.
         """
         connection = self._connection
-        while self._items:
-            item = self._items.popleft()
-            if item.frame is None:
-                continue
-            frame = self._sends(item)
+        while (first := self._first()) is not None:
+            item, frame = first
             self._lost.append(item.delivery)
             try:
                 data = connection.encodeItem(frame, item.isWhole)
             except ConnectionNotOpen:
                 continue
             connection.writeNow(data)
+        self._writeCloseNow(connection)
+        connection.weigh()
+
+    def _first(self) -> tuple[Item, Frame] | None:
+        return None if self._waiting is None else self._waiting.next()
+
+    def _writeCloseNow(self, connection: WebSocketConnection) -> None:
         if self._close is not None:
             close, self._close = self._close, None
             connection.writeNow(close)
-        connection.weigh()
 
     def discard(self) -> None:
         """
         Drop all that waits; its Deferreds fail when the connection is gone.
         """
-        items = self._items or ()
-        self._lost += [each.delivery for each in items if each.frame is not None]
-        self._items = self._wholes = self._byKey = None
-        self._number = self._dead = self._held = self.size = 0
+        if self._waiting is not None:
+            self._lost += self._waiting.deliveries()
+            self._waiting = None
         if self._connection is not None:
             self._connection.weigh()
 
@@ -417,26 +373,3 @@ class Outbox:
         if self._notice is not None:
             self._notice.cancel()
             self._notice = None
-
-    def _sends(self, item: _Item) -> Frame:
-        """
-        Let go of the oldest item.
-        """
-        frame = item.frame
-        assert frame is not None
-        if self._wholes and self._wholes[0] is item:
-            self._wholes.popleft()
-        self._forget(item)
-        return frame
-
-    def _forget(self, item: _Item) -> None:
-        self._count(item, -1)
-        if self._byKey is not None and item.key is not None:
-            self._byKey.pop(item.key, None)
-
-    def _count(self, item: _Item, sign: int) -> None:
-        assert item.frame is not None
-        size = len(item.frame.payload)
-        self.size += sign * size
-        self._held += sign * (size + COST)
-        self._number += sign
