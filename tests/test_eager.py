@@ -277,9 +277,7 @@ class GatheringTests(SynchronousTestCase):
             c, _ = self.converse(isServer, lambda t, m: t.sendMessage(m))
             c.send((0x81, b"a"), CLOSE_1000)
             self.assertEqual(c.take(), [(0x81, b"a"), CLOSE_1000], role)
-            c, _ = self.converse(
-                isServer, lambda t, m: (t.sendMessage(m), t.close())
-            )
+            c, _ = self.converse(isServer, lambda t, m: (t.sendMessage(m), t.close()))
             c.send((0x81, b"a"))
             self.assertEqual(c.take(), [(0x81, b"a"), CLOSE_1000], role)
 

@@ -109,7 +109,7 @@ class ConnectionConfig:
         producers are paused.  A carrier takes 64 KiB (TLS 128 KiB) before it tells us;
         a lower mark counts as that.
     @ivar sendLowWater: how few bytes must be left before they are told to go on.  For
-        both marks, and for C{maxSendBuffer}, a message that waits counts 512 bytes more
+        both marks, and for C{maxSendBuffer}, a message that waits counts 640 bytes more
         than it has: what it costs to keep it.
     @ivar maxSendBuffer: bytes that may wait behind what the carrier has taken.  A
         message that would make it more meets C{slowReaderPolicy}; but where none

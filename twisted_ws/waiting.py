@@ -15,7 +15,7 @@ from collections.abc import Hashable
 from ._wire.frames import Frame
 from .delivery import Delivery
 
-COST = 512
+COST = 640
 """
 Bytes that it costs to keep a message, however short.  The marks and C{maxSendBuffer}
 count it too, so that a flood of empty messages is one.
