@@ -22,7 +22,7 @@ from twisted.internet import tcp
 
 try:
     from twisted.internet import unix
-except ImportError:  # Windows has none.
+except ImportError:  # pragma: no cover: Windows has none.
     unix = None  # type: ignore[assignment]
 
 TOUCHED = (
@@ -40,7 +40,7 @@ many bytes that took, or an exception.
 """
 
 _SOCKETS: tuple[type, ...] = (tcp.Server, tcp.Client)
-if unix is not None:
+if unix is not None:  # pragma: no branch
     _SOCKETS += (unix.Server, unix.Client)
 
 Write = Callable[[bytes], object]

@@ -245,10 +245,9 @@ class Outbox:
         The carrier is full, and is not writing.
         """
         self._notice = None
-        if self.isFull and self._connection is not None:
-            self._connection.outboxWaits(True)
-            self._connection.weigh()
-            self.judge()
+        self._connection.outboxWaits(True)
+        self._connection.weigh()
+        self.judge()
 
     def resumeProducing(self) -> None:
         """

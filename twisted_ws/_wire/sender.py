@@ -288,7 +288,7 @@ class Sender(Life):
         @param frame: it; not encoded, so that one that is dropped leaves no gap in
             what extensions remember of those before.
         """
-        raise AssertionError("nothing queues here")
+        raise NotImplementedError("nothing queues here")
 
     def _extensionFailed(self) -> None:
         """
