@@ -7,7 +7,7 @@ A server on a port of its own: L{WebSocketFactory} and L{WebSocketProtocol}.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -25,6 +25,7 @@ from zope.interface import implementer
 from ._wire.errors import ConnectionNotOpen, IllegalFrame, InvalidUpgrade
 from ._wire.handshake import readRequest, refusal, withoutBody
 from ._wire.headers import renderHead
+from ._wire.sender import Prepared
 from .admission import Admission
 from .application import Application, checkApplication, run
 from .budget import Budget
@@ -318,17 +319,27 @@ class WebSocketFactory(Factory):
         """
         connection.listIn(self.connections)
 
-    def broadcast(self, message: str | bytes, compress: bool | None = None) -> None:
+    def broadcast(
+        self,
+        message: str | bytes,
+        compress: bool | None = None,
+        key: Hashable = None,
+    ) -> None:
         """
         Send a message to all connections that are open, but those in the middle of a
-        message that is sent piece by piece.
+        message that is sent piece by piece.  It is serialised once for all that do not
+        compress it.
 
         @param compress: see L{IWebSocketTransport.sendMessage
             <twisted_ws.interfaces.IWebSocketTransport.sendMessage>}.
+        @param key: likewise.
+        @raise UnicodeEncodeError: for text with lone surrogates.
+        @raise TypeError: for what is no message.
         """
+        prepared = Prepared(message)
         for connection in list(self.connections):
             try:
-                connection.sendMessage(message, compress)
+                connection.sendPrepared(prepared, compress, key)
             except (ConnectionNotOpen, IllegalFrame):
                 pass
 

@@ -62,6 +62,32 @@ def encodeFrame(first: int, payload: bytes, masked: bool) -> bytes:
     return header + key + xorMask(payload, key)
 
 
+class Prepared:
+    """
+    A message for many connections, which is serialised once for all that send it as it
+    is, in one frame.
+
+    @ivar first: the first byte of that frame.
+    @ivar payload: its payload.
+    @ivar frame: the frame, unmasked.
+    """
+
+    __slots__ = ("first", "frame", "payload")
+
+    def __init__(self, message: str | bytes) -> None:
+        """
+        @raise UnicodeEncodeError: for text with lone surrogates.
+        @raise TypeError: for what is no message.
+        """
+        if isinstance(message, str):
+            self.payload = message.encode("utf-8")
+            self.first = _WHOLE_TEXT
+        else:
+            self.payload = message if isinstance(message, bytes) else asBytes(message)
+            self.first = _WHOLE_BINARY
+        self.frame = encodeFrame(self.first, self.payload, False)
+
+
 def notConnected(*ignored: object) -> None:
     """
     Stands in for the carrier and the receiver where there is none.
@@ -149,6 +175,30 @@ class Sender(Life):
             self._write(self._encodeMessage(first & 0x0F, payload, compress))
         else:
             self._write(encodeFrame(first, payload, self._masksSent))
+        return self._sent
+
+    def sendPrepared(
+        self,
+        prepared: Prepared,
+        compress: bool | None = None,
+        key: Hashable = None,
+    ) -> Any:
+        """
+        Send a message that others are sent too; see C{sendMessage}.
+
+        @raise ConnectionNotOpen: when the connection is closing or closed.
+        @raise IllegalFrame: while a message is being sent piece by piece.
+        """
+        if not self._direct and (self.state != _OPEN or self._sequence.opcode):
+            self._refuseMessage()
+        self.messagesSent += 1
+        payload, opcode = prepared.payload, prepared.first & 0x0F
+        if not self._direct:
+            return self._enqueue(Frame(opcode, payload, True, 0, compress), key)
+        if len(payload) <= self._plainUpTo and not self._masksSent:
+            self._write(prepared.frame)
+        else:
+            self._write(self._encodeMessage(opcode, payload, compress))
         return self._sent
 
     def _encodeMessage(
