@@ -147,3 +147,21 @@ class ReceivingEdges(SynchronousTestCase):
         c.flush()
         for each in (*both, c.connection.whenFinished()):
             self.assertIsNone(self.successResultOf(each))
+
+    def test_finishedMeanwhile(self) -> None:
+        """
+        So it can be while the receiver is being told; and a drain that begins then
+        ends.
+        """
+        asked = []
+
+        class Receiver(MessageReceiver):
+            def connectionLost(self, reason=None):
+                asked.append(c.connection.whenFinished())
+                asked.append(c.server.factory.drain())
+
+        c = Conversation(True, Receiver())
+        c.connection.abortConnection()
+        c.flush()
+        self.assertIsNone(self.successResultOf(asked[0]))
+        self.assertEqual(self.successResultOf(asked[1]), (0, 1, 0))

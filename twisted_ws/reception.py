@@ -365,7 +365,6 @@ class Reception(Framer):
         receiver, self.receiver = self.receiver, None
         self._toReceiver = ignore
         self._pingReceived = self._pongReceived = self._pending = self._pongs = None
-        finished, self._finished = self._finished, None
         try:
             receiver.connectionLost(Failure(ended))
         except BaseException:
@@ -373,6 +372,7 @@ class Reception(Framer):
                 "{receiver!r} failed in connectionLost", receiver=receiver
             )
         self._isFinished = True
+        finished, self._finished = self._finished, None
         for each in finished or ():
             each.callback(None)
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet import reactor as _installed
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 from twisted.web.websocket import WebSocketResource
 
-from . import ready
-
-reactor: Any = _installed
+from . import ask
+from .on_reactor import serve
 
 
 class Echo:
@@ -64,9 +62,31 @@ class Echo:
         """
 
 
+class EchoToAll(Echo):
+    """
+    Sends what it gets to all.
+    """
+
+    everybody: set[EchoToAll] = set()
+
+    def negotiationFinished(self) -> None:
+        self.everybody.add(self)
+
+    def bytesMessageReceived(self, data: bytes) -> None:
+        for each in self.everybody:
+            each.transport.sendBytesMessage(data)
+
+    def textMessageReceived(self, message: str) -> None:
+        for each in self.everybody:
+            each.transport.sendTextMessage(message)
+
+    def connectionLost(self, reason: Any) -> None:
+        self.everybody.discard(self)
+
+
 if __name__ == "__main__":
+    asked = ask()
     root = Resource()
-    root.putChild(b"", WebSocketResource(Echo))
-    port = reactor.listenTCP(0, Site(root), backlog=1024, interface="127.0.0.1")
-    reactor.callWhenRunning(ready, port.getHost().port, "Twisted", "wsproto")
-    reactor.run()
+    factory: Any = EchoToAll if asked.broadcast else Echo
+    root.putChild(b"", WebSocketResource(factory))
+    serve(Site(root), asked, "wsproto")

@@ -6,20 +6,17 @@ An echo server with twisted_ws.
 
 from __future__ import annotations
 
-from typing import Any
-
-from twisted.internet import reactor as _installed
-
 from twisted_ws import (
     MessageReceiver,
     PerMessageDeflate,
     ServerConfig,
     WebSocketFactory,
+    __version__,
 )
+from twisted_ws._wire import framer
 
-from . import ready
-
-reactor: Any = _installed
+from . import ask
+from .on_reactor import serve
 
 
 class Echo(MessageReceiver):
@@ -31,8 +28,19 @@ class Echo(MessageReceiver):
         self.transport.sendMessage(message)
 
 
+class EchoToAll(MessageReceiver):
+    """
+    Sends what it gets to all.
+    """
+
+    def messageReceived(self, message: str | bytes) -> None:
+        factory.broadcast(message)
+
+
 if __name__ == "__main__":
-    factory = WebSocketFactory(Echo, ServerConfig(extensions=[PerMessageDeflate()]))
-    port = reactor.listenTCP(0, factory, backlog=1024, interface="127.0.0.1")
-    reactor.callWhenRunning(ready, port.getHost().port, "twisted-ws", "Twisted")
-    reactor.run()
+    asked = ask()
+    config = ServerConfig(extensions=() if asked.plain else [PerMessageDeflate()])
+    factory = WebSocketFactory(EchoToAll if asked.broadcast else Echo, config)
+    isCompiled = not str(framer.__file__).endswith(".py")
+    kind = "compiled" if isCompiled else "pure Python"
+    serve(factory, asked, and_=f"twisted-ws {__version__} ({kind})")
