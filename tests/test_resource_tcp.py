@@ -127,7 +127,7 @@ class EveryKindTests:
         What comes before a late verdict is not lost, however much it is.
         """
         received = Deferred()
-        self.serve(received.callback)
+        self.serve(received.callback, framesPerTurn=1 << 20)
         peer = yield self.connect(upgrade("/ws") + HELLO, *[HELLO * 1000] * 50)
         request = yield received
         request.accept(Ending())
