@@ -39,7 +39,9 @@ def serve() -> None:
     from twisted_ws import ServerConfig, WebSocketFactory
 
     allDescriptors()
-    config = ServerConfig(maxConnections=1_000_000, framesPerTurn=int(sys.argv[2]))
+    config = ServerConfig(
+        maxConnections=1_000_000, keepalive=False, framesPerTurn=int(sys.argv[2])
+    )
     port = reactor.listenTCP(0, WebSocketFactory(Echo, config), 1024, "127.0.0.1")
     Watch(port=port.getHost().port)
     reactor.run()
@@ -77,18 +79,15 @@ def flood(port: int, begun: Any) -> None:
             pass
 
 
-def measure(port: int, count: int, seconds: float) -> list[float]:
+def measure(clients: dict[int, socket.socket], seconds: float) -> list[float]:
     """
-    Have so many clients talk, one message at a time each.
+    Have clients talk, one message at a time each.
 
     @return: the seconds from each message to its echo, sorted.
     """
     poll = epoll()
-    clients = {}
-    for _ in range(count):
-        client = connect(port)
-        clients[client.fileno()] = client
-        poll.register(client.fileno(), EPOLLIN)
+    for each in clients:
+        poll.register(each, EPOLLIN)
     chance = random.Random(1)
     begun = monotonic()
     due = sorted((begun + chance.random() * seconds, each) for each in clients)
@@ -110,8 +109,6 @@ def measure(port: int, count: int, seconds: float) -> list[float]:
         for each, _ in poll.poll(wait):
             if len(clients[each].recv(4096)) == ECHO:
                 took.append(monotonic() - sent.pop(each))
-    for client in clients.values():
-        client.close()
     return sorted(took)
 
 
@@ -141,13 +138,18 @@ def main() -> None:
     ):
         server = Watched("benchmarks.fairness", str(frames))
         begun = Event()
-        flooding = Process(target=flood, args=(server.said["port"], begun))
+        port = server.said["port"]
+        flooding = Process(target=flood, args=(port, begun))
+        made = [connect(port) for _ in range(asked.connections)]
+        clients = {client.fileno(): client for client in made}
         if isFlooded:
             flooding.start()
             begun.wait()
-        report(what, measure(server.said["port"], asked.connections, asked.seconds))
+        report(what, measure(clients, asked.seconds))
         if isFlooded:
             flooding.kill()
+        for client in made:
+            client.close()
         server.stop()
 
 
