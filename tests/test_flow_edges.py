@@ -83,7 +83,6 @@ class BudgetEdges(SynchronousTestCase):
             self.assertEqual(closed, [one], policy)
             self.assertEqual(budget.counts["overBudget"], 1)
 
-
     def test_lessIsLetGo(self) -> None:
         """
         Nor is it closed again when it lets go of too little.
