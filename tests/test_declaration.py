@@ -115,7 +115,8 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
         (
             {"mount": [{**MOUNT, name: value}]},
             [
-                f"mount[0].{name} must be a rate like {like!r}, per s, m or h, not {value!r}"
+                f"mount[0].{name} must be a rate like {like!r}, per s, m or h,"
+                f" not {value!r}"
             ],
         )
         for name, like in (("handshakesPerClient", "50/s"), ("bytesPerClient", "1M/s"))
