@@ -145,8 +145,9 @@ class H2Client(Protocol):
     def _flush(self):
         self.transport.write(self._h2.data_to_send())
 
-    def ask(self, path, method="GET", *fields):
+    def ask(self, path, method="GET", *fields, goesOn=False):
         """
+        @param goesOn: whether more is to follow the request.
         @return: a Deferred of the status and the body that answer a request; of
             C{None} if the stream or the connection was ended instead.
         """
@@ -157,7 +158,7 @@ class H2Client(Protocol):
             (":authority", "localhost"),
             (":path", path),
         ]
-        self._h2.send_headers(stream, [*pseudo, *fields], end_stream=True)
+        self._h2.send_headers(stream, [*pseudo, *fields], end_stream=not goesOn)
         self.answers[stream] = [None, b""]
         self._waiting[stream] = Deferred()
         self._flush()
@@ -250,6 +251,30 @@ class HTTP2Tests(SocketTests):
         self.assertEqual(self.factory.connections, set())
         other = yield self.h2()
         self.assertEqual((yield other.ask("/page")), (200, b"a page"))
+
+    @inlineCallbacks
+    def test_extendedConnect(self):
+        """
+        An extended CONNECT (RFC 8441), which Twisted does not tell us of, gets no
+        WebSocket; the other streams of its connection are served.
+        """
+        client = yield self.h2(
+            validate_outbound_headers=False, normalize_outbound_headers=False
+        )
+        connecting = client.ask(
+            "/ws",
+            "CONNECT",
+            (":protocol", "websocket"),
+            ("sec-websocket-version", "13"),
+            goesOn=True,
+        )
+        for _ in range(3):
+            self.assertEqual((yield client.ask("/page")), (200, b"a page"))
+        self.assertEqual(self.factory.connections, set())
+        self.assertEqual(self.factory.pendingRequests, set())
+        client.transport.loseConnection()
+        answer = yield connecting
+        self.assertTrue(answer is None or answer[0] >= 400, answer)
 
     @inlineCallbacks
     def test_beside(self):

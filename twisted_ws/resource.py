@@ -89,6 +89,11 @@ class WebSocketResource:
         """
         if self._fallback is not None and not _wantsWebSocket(request):
             return self._fallback.render(request)
+        if not hasattr(request, "channel"):
+            # The client is connected to another process.
+            return _answerPlainly(
+                request, 505, "WebSockets do not pass through twisted.web.distrib"
+            )
         if request.channel is None:
             # The client left while a resource above took its time.
             return NOT_DONE_YET

@@ -8,9 +8,12 @@ be written, garbage where TLS should be.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import ssl
+import subprocess
+import time
 from pathlib import Path
 
 from OpenSSL.crypto import FILETYPE_PEM
@@ -212,10 +215,9 @@ class TLSTests(ProcessTests):
             secure.sendall(HANDSHAKE + b"\r\n")
             return secure.recv(12)
 
-    async def test_garbage(self) -> None:
+    async def startTLS(self) -> None:
         """
-        What is no TLS is dropped, and memory is none the worse for it; clients that
-        speak TLS are served.
+        Start the server.
         """
         if trustme is None:
             self.skipTest("trustme is not installed")
@@ -225,6 +227,57 @@ class TLSTests(ProcessTests):
         pem.write_bytes(own.privateKey.dump(FILETYPE_PEM) + own.dumpPEM())
         listen = LOCAL.replace("tcp:", "ssl:") + f":privateKey={pem}:certKey={pem}"
         await self.start(listen=listen)
+
+    async def test_keyUpdates(self) -> None:
+        """
+        A client that asks for new keys (RFC 8446 section 4.6.3) over and over, and
+        reads nothing, costs no memory, and others are served.
+        """
+        program = shutil.which("openssl")
+        if program is None:
+            self.skipTest("there is no openssl")
+        await self.startTLS()
+        self.assertEqual(await deferToThread(self.handshake), b"HTTP/1.1 101")
+        before = memory(self.pid)["VmRSS"]
+        command = [program, "s_client", "-tls1_3", "-connect", f"127.0.0.1:{self.port}"]
+        client = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self.addCleanup(client.wait)
+        self.addCleanup(client.kill)
+        assert client.stdin is not None and client.stdout is not None
+        self.addCleanup(client.stdout.close)
+        self.addCleanup(client.stdin.close)
+        client.stdin.write(HANDSHAKE + b"\r\n")
+        client.stdin.flush()
+
+        def ask() -> None:
+            assert client.stdin is not None and client.stdout is not None
+            while b"HTTP/1.1 101" not in client.stdout.readline():
+                pass
+            # A read that begins with this letter is what has it ask; so one at a time.
+            for _ in range(500):
+                client.stdin.write(b"K\n")
+                client.stdin.flush()
+                time.sleep(0.004)
+
+        asking = deferToThread(ask)
+        while not asking.called:
+            self.assertEqual(await deferToThread(self.handshake), b"HTTP/1.1 101")
+        await asking
+        self.assertIsNone(client.poll())
+        self.assertLess(memory(self.pid)["VmHWM"] - before, 32)
+        self.assertNotIn("Traceback", self.program.output)
+
+    async def test_garbage(self) -> None:
+        """
+        What is no TLS is dropped, and memory is none the worse for it; clients that
+        speak TLS are served.
+        """
+        await self.startTLS()
         self.assertEqual(await deferToThread(self.handshake), b"HTTP/1.1 101")
         before = memory(self.pid)["VmRSS"]
         outcome = await deferToThread(attacks.garbage, self.port)
