@@ -310,7 +310,9 @@ class PingTests(HostileTests):
                         break
             # Who reads has read all; who does not has stopped.
             self.assertEqual(bool(client.outgoing), pauses)
-            self.assertLess(len(server.outgoing), MemoryCarrier.highWater + 2 * 127)
+            # What the carrier takes, and what was gathered while one read was handled.
+            most = MemoryCarrier.highWater + (1 << 16)
+            self.assertLess(len(server.outgoing), most + 2 * 127)
             self.assertLess(peak.size, MIB, pauses)
             self.assertSilent()
             self.assertServed()
