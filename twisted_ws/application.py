@@ -27,6 +27,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .interfaces import IMessageReceiver, IWebSocketResource
+from .reception import hasFired
 from .request import Verdict, WebSocketRequest
 
 _log = Logger()
@@ -141,23 +142,8 @@ def _follow(answer: object, request: WebSocketRequest) -> None:
         answer = Deferred.fromCoroutine(answer)
     if isinstance(answer, Deferred):
         answer.addErrback(_failed, request)
-        if not _isOver(answer):
+        if not hasFired(answer):
             request.watch(answer, None)
-
-
-def _isOver(deferred: Deferred[Any]) -> bool:
-    """
-    Tell whether there is nothing left to wait for: a Deferred that was called may be
-    waiting for another.
-    """
-    results = []
-
-    def note(result: object) -> object:
-        results.append(result)
-        return result
-
-    deferred.addBoth(note)
-    return bool(results)
 
 
 def _failed(failure: Failure, request: WebSocketRequest) -> None:

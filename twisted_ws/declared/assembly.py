@@ -44,6 +44,9 @@ from .logfile import LogFile
 from .website import Files, LoggingSite
 
 _BACKLOG = 1024
+"""
+Connections that may wait to be accepted.
+"""
 
 
 class Assembly:
