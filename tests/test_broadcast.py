@@ -15,7 +15,7 @@ from twisted_ws import ClientConfig, ConnectionNotOpen, PerMessageDeflate, Serve
 from twisted_ws._wire import sender
 from twisted_ws._wire.errors import IllegalFrame
 from twisted_ws._wire.frames import Opcode
-from twisted_ws._wire.sender import Prepared
+from twisted_ws._wire.prepared import Prepared
 from twisted_ws.testing import MemoryServer, RecordingReceiver
 
 

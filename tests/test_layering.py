@@ -29,7 +29,7 @@ ORDER = """
 """.split()
 
 WIRE_ORDER = """
-    errors closing state life frames masks chain sender hooks framer headers cookies
+    errors closing state life frames masks chain sender prepared hooks framer headers cookies
     forwarded handshake opening
     __init__
 """.split()

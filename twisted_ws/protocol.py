@@ -25,7 +25,7 @@ from zope.interface import implementer
 from ._wire.errors import ConnectionNotOpen, IllegalFrame, InvalidUpgrade
 from ._wire.handshake import readRequest, refusal, withoutBody
 from ._wire.headers import renderHead
-from ._wire.sender import Prepared
+from ._wire.prepared import Prepared
 from .admission import Admission
 from .application import Application, checkApplication, run
 from .budget import Budget

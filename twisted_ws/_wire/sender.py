@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from struct import Struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .chain import Chain
 from .closing import unpackClose
@@ -26,6 +26,9 @@ from .frames import CONTROL, FIN, Frame, Opcode, OutgoingSequence, Settings, asB
 from .life import Life
 from .masks import maskKeys, xorMask
 from .state import Action, Event, State
+
+if TYPE_CHECKING:
+    from .prepared import Prepared
 
 _FIN, _CONTROL = FIN, CONTROL
 _TEXT, _BINARY, _CLOSE = int(Opcode.TEXT), int(Opcode.BINARY), int(Opcode.CLOSE)
@@ -60,32 +63,6 @@ def encodeFrame(first: int, payload: bytes, masked: bool) -> bytes:
         return header + payload
     key = maskKeys.take()
     return header + key + xorMask(payload, key)
-
-
-class Prepared:
-    """
-    A message for many connections, which is serialised once for all that send it as it
-    is, in one frame.
-
-    @ivar first: the first byte of that frame.
-    @ivar payload: its payload.
-    @ivar frame: the frame, unmasked.
-    """
-
-    __slots__ = ("first", "frame", "payload")
-
-    def __init__(self, message: str | bytes) -> None:
-        """
-        @raise UnicodeEncodeError: for text with lone surrogates.
-        @raise TypeError: for what is no message.
-        """
-        if isinstance(message, str):
-            self.payload = message.encode("utf-8")
-            self.first = _WHOLE_TEXT
-        else:
-            self.payload = message if isinstance(message, bytes) else asBytes(message)
-            self.first = _WHOLE_BINARY
-        self.frame = encodeFrame(self.first, self.payload, False)
 
 
 def notConnected(*ignored: object) -> None:
