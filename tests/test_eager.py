@@ -1,7 +1,7 @@
 # Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
 
 """
-L{twisted_ws.eager}, and how what is sent while a read is handled leaves in one piece.
+L{twisted_ws.eager}: writing at once, and reading much.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from typing import Any
 
 from twisted.internet import tcp
 from twisted.internet.abstract import FileDescriptor
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tests.conversation import BOTH, CLOSE_1000, Conversation
-from twisted_ws import MessageReceiver
-from twisted_ws.eager import TOUCHED, eagerly
+from twisted_ws.eager import TOUCHED, eagerly, readMuch
 from twisted_ws.testing import MemoryCarrier
 
 
@@ -49,7 +47,7 @@ class EagerTests(SynchronousTestCase):
         self.carrier: Any = tcp.Server.__new__(tcp.Server)
         tcp.Connection.__init__(self.carrier, ours, None, self.reactor)  # type: ignore[arg-type]
         self.carrier.connected = 1
-        self.write = eagerly(self.carrier)
+        self.write, self.writeMany = eagerly(self.carrier)
 
     def read(self) -> bytes:
         """
@@ -130,13 +128,99 @@ class EagerTests(SynchronousTestCase):
         """
         self.carrier.TLS = True
         for carrier in (self.carrier, MemoryCarrier.__new__(MemoryCarrier)):
-            self.assertEqual(eagerly(carrier), carrier.write)
+            self.assertEqual(eagerly(carrier), (carrier.write, None))
+            readMuch(carrier, True)
+            self.assertNotIn("bufferSize", vars(carrier))
 
         class Own(tcp.Server):
             pass
 
         own = Own.__new__(Own)
-        self.assertEqual(eagerly(own), own.write)
+        self.assertEqual(eagerly(own), (own.write, None))
+
+    def many(self, buffers: Any) -> None:
+        """
+        Write several, as far as this system can.
+        """
+        if self.writeMany is None:
+            raise SkipTest("this system cannot write several buffers at once")
+        self.writeMany(buffers)
+
+    def test_many(self) -> None:
+        """
+        Several buffers leave at once and in order: few bytes put together, many as they
+        are, and more buffers than the system takes in one call.
+        """
+        rows: tuple[list[bytes | memoryview], ...] = (
+            [b"a", b"b"],
+            [b"head", memoryview(bytes(50_000))[1:], b"next", b"x" * 9000],
+            [b"%05d" % number for number in range(3000)],
+        )
+        for buffers in rows:
+            self.many(buffers)
+            self.assertEqual(self.read(), b"".join(buffers))
+            self.assertEqual(self.reactor.writers, set())
+
+    def test_manyRest(self) -> None:
+        """
+        What the socket does not take of them waits in the transport, wherever it ends,
+        and what comes later waits behind it.
+        """
+        sent = b""
+        for size in (70_001, 300_007, 1, 1_000_003, 5):
+            buffers = [b"head", bytes([size % 256]) * size, b"", memoryview(b"tail")]
+            self.many(buffers)
+            sent += b"".join(buffers)
+        self.assertEqual(self.reactor.writers, {self.carrier})
+        received = self.read()
+        while len(received) < len(sent):
+            self.carrier.doWrite()
+            received += self.read()
+        self.assertEqual(received, sent)
+
+    def test_manyErrors(self) -> None:
+        """
+        An error is left to the reactor, which finds it again.
+        """
+        self.peer.close()
+        self.many([b"lost", bytes(10_000)])
+        self.assertEqual(self.reactor.writers, {self.carrier})
+        self.assertIsInstance(self.carrier.doWrite(), Exception)
+
+    def test_manyEnding(self) -> None:
+        """
+        Nothing is written to the socket of a transport that ends, or has ended.
+        """
+        for name, value in (("disconnecting", True), ("connected", 0)):
+            setattr(self.carrier, name, value)
+            self.many([b"late", bytes(10_000)])
+            self.assertEqual(self.read(), b"", name)
+            setattr(self.carrier, name, 1 if name == "connected" else False)
+
+    def test_readMuch(self) -> None:
+        """
+        A transport reads more at a time when it is told to, until it is told not to.
+        """
+        sizes: list[int] = []
+
+        class Protocol:
+            def dataReceived(self, data: bytes) -> None:
+                sizes.append(len(data))
+
+        self.carrier.protocol = Protocol()
+        readMuch(self.carrier, False)
+        usual = self.carrier.bufferSize
+        self.assertGreater(usual, 4 * (8 + 16384))
+        self.peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        for isMuch in (False, True, False):
+            readMuch(self.carrier, isMuch)
+            self.peer.send(bytes(usual + 1000))
+            self.carrier.doRead()
+            if not isMuch:
+                self.carrier.doRead()
+        self.assertEqual(sizes, [usual, 1000, usual + 1000, usual, 1000])
+        readMuch(self.carrier, False)
+        self.assertEqual(self.carrier.bufferSize, usual)
 
 
 class TouchedTests(SynchronousTestCase):
@@ -154,10 +238,9 @@ class TouchedTests(SynchronousTestCase):
             "FileDescriptor._tempDataLen": descriptor._tempDataLen == 0,
             "FileDescriptor.connected": descriptor.connected == 0,
             "FileDescriptor.disconnecting": not descriptor.disconnecting,
-            "Connection.writeSomeData": list(
-                inspect.signature(tcp.Connection.writeSomeData).parameters
-            )
-            == ["self", "data"],
+            "FileDescriptor.bufferSize": FileDescriptor.bufferSize == 1 << 16,
+            "Connection.socket": "self.socket.recv(self.bufferSize)"
+            in inspect.getsource(tcp.Connection.doRead),
             "Connection.TLS": hasattr(tcp.Connection, "TLS"),
         }
         self.assertEqual(sorted(found), sorted(TOUCHED))
@@ -177,152 +260,3 @@ class TouchedTests(SynchronousTestCase):
         descriptor.doWrite()
         self.assertEqual(taken, [b"abc"])
         self.assertTrue(descriptor._tempDataLen or descriptor.dataBuffer)
-
-
-class Answering(MessageReceiver):
-    """
-    Answers each message by what it is told to do.
-    """
-
-    def __init__(self, answer: Any) -> None:
-        self.answer = answer
-
-    def messageReceived(self, message: Any) -> None:
-        self.answer(self.transport, message)
-
-    def connectionLost(self, reason: Any = None) -> None:
-        pass
-
-
-class GatheringTests(SynchronousTestCase):
-    """
-    One read, one write.
-    """
-
-    def converse(self, isServer: bool, answer: Any) -> tuple[Conversation, list[bytes]]:
-        """
-        @return: a connection, and what it writes.
-        """
-        c = Conversation(isServer, Answering(answer))
-        written: list[bytes] = []
-        write = c.carrier.write
-
-        def note(data: bytes) -> None:
-            written.append(data)
-            write(data)
-
-        c.connection._connectWrite(note)
-        return c, written
-
-    def test_answers(self) -> None:
-        """
-        The answers to all messages of one read leave in one write, in order, pongs
-        among them.
-        """
-        for isServer, role in BOTH:
-            c, written = self.converse(isServer, lambda t, m: t.sendMessage(m))
-            c.send((0x81, b"a"), (0x89, b"b"), (0x82, b"c"), (0x81, b"d"))
-            self.assertEqual(len(written), 1, role)
-            answers = [(0x81, b"a"), (0x8A, b"b"), (0x82, b"c"), (0x81, b"d")]
-            self.assertEqual(c.take(), answers, role)
-
-    def test_otherwise(self) -> None:
-        """
-        What is sent at another time leaves at once, each by itself.
-        """
-        c, written = self.converse(True, None)
-        c.connection.sendMessage("a")
-        c.connection.sendMessage("b")
-        self.assertEqual(written, [b"\x81\x01a", b"\x81\x01b"])
-
-    def test_much(self) -> None:
-        """
-        No more than 64 KiB are gathered, so the carrier can say in time that it is
-        full.
-        """
-        most = []
-
-        def answer(transport: Any, message: Any) -> None:
-            for _ in range(100):
-                transport.sendMessage(bytes(5000))
-                most.append(transport._gathered)
-
-        c, written = self.converse(True, answer)
-        c.stopReading()
-        c.send((0x81, b""))
-        self.assertLess(max(most), 1 << 16)
-        self.assertLess(len(c.carrier.outgoing), 150_000)
-        self.assertEqual(c.connection._outbox.size % 5000, 0)
-        c.readOn()
-        self.assertEqual(len(c.take()), 100)
-        self.assertGreater(len(written), 1)
-
-    def test_large(self) -> None:
-        """
-        A large message goes behind what was gathered, and is not copied for it.
-        """
-        c, written = self.converse(
-            True, lambda t, m: (t.sendMessage("a"), t.sendMessage(bytes(100_000)))
-        )
-        c.send((0x81, b""))
-        self.assertEqual(written[0], b"\x81\x01a")
-        self.assertEqual(len(written), 2)
-
-    def test_close(self) -> None:
-        """
-        What was sent before the connection closes is sent before its Close frame, and
-        that before the carrier is let go.
-        """
-        for isServer, role in BOTH:
-            c, _ = self.converse(isServer, lambda t, m: t.sendMessage(m))
-            c.send((0x81, b"a"), CLOSE_1000)
-            self.assertEqual(c.take(), [(0x81, b"a"), CLOSE_1000], role)
-            c, _ = self.converse(isServer, lambda t, m: (t.sendMessage(m), t.close()))
-            c.send((0x81, b"a"))
-            self.assertEqual(c.take(), [(0x81, b"a"), CLOSE_1000], role)
-
-    def test_violation(self) -> None:
-        """
-        So is what was sent before a violation.
-        """
-        for isServer, role in BOTH:
-            c, _ = self.converse(isServer, lambda t, m: t.sendMessage(m))
-            c.send((0x81, b"a"), (0x83, b""))
-            first, close = c.take()
-            self.assertEqual(first, (0x81, b"a"), role)
-            self.assertEqual(close[1][:2], b"\x03\xea", role)
-
-    def test_abort(self) -> None:
-        """
-        An abort drops it.
-        """
-        c, _ = self.converse(True, lambda t, m: (t.sendMessage(m), t.abortConnection()))
-        c.send((0x81, b"a"))
-        self.assertEqual(c.take(), [])
-
-    def test_bufferedAmount(self) -> None:
-        """
-        What is gathered counts as buffered.
-        """
-        amounts = []
-        c, _ = self.converse(
-            True,
-            lambda t, m: (t.sendMessage("abc"), amounts.append(t.bufferedAmount)),
-        )
-        c.send((0x81, b""), (0x81, b""))
-        self.assertEqual(amounts, [5, 10])
-
-    def test_readWithinARead(self) -> None:
-        """
-        A read that comes in while another is handled is gathered with it.
-        """
-
-        def answer(transport: Any, message: Any) -> None:
-            transport.sendMessage(message)
-            if message == "a":
-                transport.dataReceived(c.frame(0x81, b"b"))
-
-        c, written = self.converse(True, answer)
-        c.send((0x81, b"a"))
-        self.assertEqual(c.take(), [(0x81, b"a"), (0x81, b"b")])
-        self.assertEqual(len(written), 1)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from twisted_ws._wire import assembling as assemblingModule
 from twisted_ws._wire import framer as framerModule
 from twisted_ws._wire.framer import Framer
 from twisted_ws._wire.frames import Frame
-from twisted_ws._wire.masks import xorMask
+from twisted_ws._wire.payloads import Collector, unmasked
 from twisted_ws._wire.state import State
 
 from .wire import (
@@ -509,11 +510,17 @@ class LinearTests(SynchronousTestCase):
         """
         sizes: list[int] = []
 
-        def counting(payload: bytes, key: bytes) -> bytes:
-            sizes.append(len(payload))
-            return xorMask(payload, key)
+        def countingUnmasked(data: bytes, start: int, stop: int) -> bytes:
+            sizes.append(stop - start)
+            return unmasked(data, start, stop)
 
-        self.patch(framerModule, "xorMask", counting)
+        class CountingCollector(Collector):
+            def take(self, data: bytes, start: int, stop: int, key: bytes) -> None:
+                sizes.append(stop - start)
+                Collector.take(self, data, start, stop, key)
+
+        self.patch(framerModule, "unmasked", countingUnmasked)
+        self.patch(assemblingModule, "Collector", CountingCollector)
         rows = (
             ("one read", 40_008, [40_000]),
             ("reads of 15000", 15_000, [14_992, 15_000, 10_008]),

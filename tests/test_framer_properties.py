@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_ws._wire.masks import xorMask
+from twisted_ws._wire.payloads import xorMask
 from twisted_ws._wire.state import State
 
 from .wire import KEY, RecordingFramer, naiveMask, rawFrame, splitBytes

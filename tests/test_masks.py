@@ -1,7 +1,7 @@
 # Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
 
 """
-Tests for L{twisted_ws._wire.masks}: masking, and keys that nobody can predict.
+Tests for L{twisted_ws._wire.masks}: keys that nobody can predict.
 """
 
 from __future__ import annotations
@@ -12,56 +12,10 @@ import warnings
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_ws._wire.masks import MaskKeys, xorMask
+from twisted_ws._wire.masks import MaskKeys
 from twisted_ws._wire.sender import encodeFrame
 
-from .wire import KEY, TEXT, naiveMask, readFrames
-
-
-class XorMaskTests(SynchronousTestCase):
-    """
-    RFC 6455 section 5.3.
-    """
-
-    def test_example(self) -> None:
-        """
-        The example of RFC 6455 section 5.7.
-        """
-        self.assertEqual(xorMask(b"Hello", KEY), bytes.fromhex("7f9f4d5158"))
-
-    def test_everyLength(self) -> None:
-        """
-        Each length up to 300, and around one and two blocks, is masked as the RFC
-        says and unmasked by the same.
-        """
-        payload = random.Random(1).randbytes(3 * 16384)
-        lengths = [*range(301)]
-        for block in (4096, 8192, 16384, 32768):
-            lengths += range(block - 5, block + 6)
-        for length in lengths:
-            masked = xorMask(payload[:length], KEY)
-            self.assertEqual(masked, naiveMask(payload[:length], KEY), length)
-            self.assertEqual(xorMask(masked, KEY), payload[:length], length)
-
-    def test_everyKeyByte(self) -> None:
-        """
-        Each byte of the key counts where it stands, leading and trailing zeros too.
-        """
-        payload = bytes(range(7))
-        for at in range(4):
-            for octet in (0, 1, 0x80, 0xFF):
-                key = bytes(octet if place == at else 0 for place in range(4))
-                self.assertEqual(xorMask(payload, key), naiveMask(payload, key), key)
-
-    def test_giantIsWhole(self) -> None:
-        """
-        A payload of many blocks and a rest keeps its length and its end.
-        """
-        payload = bytes(5 << 20) + b"end"
-        masked = xorMask(payload, KEY)
-        self.assertEqual(len(masked), len(payload))
-        self.assertEqual(masked[: 1 << 20], KEY * (1 << 18))
-        self.assertEqual(masked[-3:], naiveMask(b"end", KEY))
+from .wire import TEXT, readFrames
 
 
 class MaskKeysTests(SynchronousTestCase):

@@ -15,10 +15,13 @@ C{tests/test_eager.py} holds Twisted to each name.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import tcp
+
+from ._wire.gathering import Buffers
 
 try:
     from twisted.internet import unix
@@ -30,45 +33,127 @@ TOUCHED = (
     "FileDescriptor._tempDataLen",
     "FileDescriptor.connected",
     "FileDescriptor.disconnecting",
-    "Connection.writeSomeData",
+    "FileDescriptor.bufferSize",
+    "Connection.socket",
     "Connection.TLS",
 )
 """
 What this file uses: what tells that nothing waits in a transport and that it is open,
-and the method by which the transport itself writes to its socket, which returns how
-many bytes that took, or an exception.
+how much it reads at a time, and its socket.
 """
 
 _SOCKETS: tuple[type, ...] = (tcp.Server, tcp.Client)
 if unix is not None:  # pragma: no branch
     _SOCKETS += (unix.Server, unix.Client)
 
+_CAN_WRITE_MANY = hasattr(socket.socket, "sendmsg")
+
+_USUAL, _MUCH = (1 << 16) + (1 << 10), 1 << 18
+"""
+Bytes that are read at a time: 64 KiB of payload with the headers, so that messages of
+some KiB are not cut where a read ends; and while a large frame comes.
+"""
+
+_COPIED_UP_TO = 1 << 13
+"""
+Bytes that are rather copied together than handed to the system one by one.
+"""
+
+_MOST_BUFFERS = 512
+"""
+Buffers that the system takes in one call: Linux and macOS take 1,024.
+"""
+
 Write = Callable[[bytes], object]
+WriteMany = Callable[[Buffers], object]
 
 
-def eagerly(carrier: Any) -> Write:
+class _Eager:
     """
-    @return: what writes to C{carrier}; at once as far as possible, if it is one of
-        Twisted's transports for plain sockets itself, and not what stands before one.
+    Writes to one of Twisted's transports for plain sockets.  By its socket, and not by
+    C{writeSomeData}: that costs as much again, and sends no more than 128 KiB at a
+    time.
     """
-    write: Write = carrier.write
-    if type(carrier) not in _SOCKETS or getattr(carrier, "TLS", False):
-        return write
-    send = carrier.writeSomeData
 
-    def writeNow(data: bytes) -> None:
+    __slots__ = ("_carrier",)
+
+    def __init__(self, carrier: Any) -> None:
+        self._carrier = carrier
+
+    def write(self, data: bytes) -> None:
+        carrier = self._carrier
         if (
             carrier._tempDataLen
             or carrier.dataBuffer
             or carrier.disconnecting
             or not carrier.connected
         ):
-            write(data)
+            carrier.write(data)
             return
-        sent = send(data)
-        if sent == len(data):
-            return
-        # An error is found again by the reactor, which ends the connection.
-        write(data[sent:] if isinstance(sent, int) and sent > 0 else data)
+        try:
+            sent = carrier.socket.send(data)
+        except OSError:  # is found again by the reactor, which ends the connection
+            sent = 0
+        if sent < len(data):
+            carrier.write(data[sent:])
 
-    return writeNow
+    def writeMany(self, buffers: Buffers) -> None:
+        carrier = self._carrier
+        size = sum(map(len, buffers))
+        if size <= _COPIED_UP_TO or len(buffers) > _MOST_BUFFERS:
+            self.write(b"".join(buffers))
+            return
+        if (
+            carrier._tempDataLen
+            or carrier.dataBuffer
+            or carrier.disconnecting
+            or not carrier.connected
+        ):
+            carrier.write(b"".join(buffers))
+            return
+        try:
+            sent = carrier.socket.sendmsg(buffers)
+        except OSError:
+            sent = 0
+        if sent < size:
+            carrier.write(_after(buffers, sent))
+
+
+def eagerly(carrier: Any) -> tuple[Write, WriteMany | None]:
+    """
+    @return: what writes to C{carrier}, and what writes several buffers to it if there
+        is a better way than to put them together; at once as far as possible, if it is
+        one of Twisted's transports for plain sockets itself, and not what stands before
+        one.
+    """
+    if not _isPlain(carrier):
+        return carrier.write, None
+    eager = _Eager(carrier)
+    return eager.write, eager.writeMany if _CAN_WRITE_MANY else None
+
+
+def _isPlain(carrier: Any) -> bool:
+    return type(carrier) in _SOCKETS and not getattr(carrier, "TLS", False)
+
+
+def readMuch(carrier: Any, isMuch: bool) -> None:
+    """
+    Have a transport read much at a time, or as much as is usual; if it is one of
+    Twisted's for plain sockets.
+    """
+    if _isPlain(carrier):
+        carrier.bufferSize = _MUCH if isMuch else _USUAL
+
+
+def _after(buffers: Buffers, sent: int) -> bytes:
+    """
+    @return: what is left when so many bytes are sent.
+    """
+    rest: list[bytes | memoryview] = []
+    for each in buffers:
+        if sent >= len(each):
+            sent -= len(each)
+        else:
+            rest.append(memoryview(each)[sent:])
+            sent = 0
+    return b"".join(rest)

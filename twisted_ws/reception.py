@@ -17,15 +17,19 @@ from twisted.python.failure import Failure
 
 from ._wire.errors import ProtocolViolation
 from ._wire.framer import Framer
-from ._wire.sender import UNLIMITED, notConnected
+from ._wire.gathering import notConnected
+from ._wire.sender import UNLIMITED
 from ._wire.state import State
 from .config import ConnectionConfig
 from .delivery import SENT
+from .eager import readMuch
 from .errors import ConnectionClosed, MessageDropped
 from .holds import Hold
 from .incoming import IncomingMessage
 from .pending import Pending, forgetFrames
 from .pongs import Pongs
+
+_NONE = Hold(0)
 
 
 class Reception(Framer):
@@ -51,7 +55,7 @@ class Reception(Framer):
         self._toReceiver: Callable[[Any], object] = ignore
         self._pingReceived: Callable[[bytes], object] | None = None
         self._pongReceived: Callable[[bytes], object] | None = None
-        self._holds = Hold(0)
+        self._holds = _NONE
         self._pauses = 0
         self._pongs: Pongs | None = None
         self._pending: Pending | None = None
@@ -301,6 +305,9 @@ class Reception(Framer):
     def _rateIsOver(self) -> None:
         self._rateTimer = None
         self.release(Hold.RATE)
+
+    def _readMuch(self, isMuch: bool) -> None:
+        readMuch(self.carrier, isMuch)
 
     # Pings and pongs
 

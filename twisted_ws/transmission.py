@@ -7,16 +7,14 @@ What goes out, no faster than the peer takes it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 
 from ._buffered import bufferedIn
 from ._wire.errors import ConnectionNotOpen
-from ._wire.framer import Framer
 from ._wire.frames import Frame, Opcode
-from ._wire.sender import notConnected
 from ._wire.state import State
 from .delivery import SENT
 from .errors import ConnectionClosed
@@ -27,18 +25,13 @@ from .pings import Pings
 from .reception import Reception
 from .watches import Watches
 
-_MOST_GATHERED = 1 << 16
-"""
-Bytes that are gathered while one read is handled.
-"""
-
 
 class Transmission(Reception):
     """
     The sending half of a connection.
     """
 
-    __slots__ = ("_gate", "_gathered", "_outbox", "_parts", "_pings", "_writeOut")
+    __slots__ = ("_gate", "_outbox", "_pings")
 
     _ended: ConnectionClosed | None
     _watches: Watches | None
@@ -48,57 +41,6 @@ class Transmission(Reception):
         self._outbox = Outbox(self)  # type: ignore[arg-type]
         self._gate = SendGate(self.clock, self._receiverFailed)
         self._pings = Pings(self.clock)
-        self._writeOut: Callable[[bytes], object] = notConnected
-        self._parts: list[bytes] | None = None
-        self._gathered = 0
-
-    # Writing
-
-    def _connectWrite(self, write: Callable[[bytes], object]) -> None:
-        """
-        From now on, write by this.
-        """
-        self._write = self._writeOut = write
-        self._parts = None
-
-    def dataReceived(self, data: bytes) -> None:
-        """
-        Take in what the carrier received; all that is sent meanwhile leaves in one
-        piece.  Never raises.
-        """
-        if self._parts is not None:
-            Framer.dataReceived(self, data)
-            return
-        parts: list[bytes] = []
-        self._parts = parts
-        self._gathered = 0
-        self._write = self._gather
-        try:
-            Framer.dataReceived(self, data)
-        finally:
-            self._parts = None
-            self._write = self._writeOut
-            if parts:
-                self._writeOut(parts[0] if len(parts) == 1 else b"".join(parts))
-
-    def _gather(self, data: bytes) -> None:
-        """
-        Keep what is written while a read is handled, if it is not much.
-        """
-        assert self._parts is not None
-        self._gathered += len(data)
-        if self._gathered < _MOST_GATHERED:
-            self._parts.append(data)
-            return
-        self._writeGathered()
-        self._writeOut(data)
-
-    def _writeGathered(self) -> None:
-        if self._parts:
-            gathered = b"".join(self._parts)
-            self._parts.clear()
-            self._writeOut(gathered)
-        self._gathered = 0
 
     # Sending
 
@@ -212,14 +154,14 @@ class Transmission(Reception):
         Write to the carrier, which may say at once that it is full, or be told to close
         next.
         """
-        self._writeGathered()
-        self._writeOut(data)
+        self._flush()
+        self._write(data)
 
     def writeSoon(self, data: bytes) -> None:
         """
         Write to the carrier when the read is handled that is being handled, if any.
         """
-        self._write(data)
+        self._put(data)
 
     def encodeItem(self, frame: Frame, isWhole: bool) -> bytes:
         """
@@ -228,8 +170,10 @@ class Transmission(Reception):
         @raise ConnectionNotOpen: when an extension fails.
         """
         if isWhole:
-            return self._encodeMessage(frame.opcode, frame.payload, frame.compress)
-        return self._encodeFrame(frame)
+            buffers = self._encodeMessage(frame.opcode, frame.payload, frame.compress)
+        else:
+            buffers = self._encodeFrame(frame)
+        return b"".join(buffers)
 
     def mustQueue(self, isQueueing: bool) -> None:
         """
@@ -274,7 +218,8 @@ class Transmission(Reception):
         return not self._outbox.isFull
 
     def _writeClose(self, payload: bytes) -> None:
-        self._outbox.writeClose(self._serialised(Frame(Opcode.CLOSE, payload)))
+        frame = self._serialised(Frame(Opcode.CLOSE, payload))
+        self._outbox.writeClose(b"".join(frame))
 
     def _extensionFailed(self) -> None:
         # What waits could not be encoded either.

@@ -9,7 +9,7 @@ the first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Protocol
 
 from .errors import PayloadTooBig
@@ -42,6 +42,8 @@ class Chain:
     @ivar firstBits: the reserved bits that the first frame of a message may have.
     @ivar laterBits: those that its other frames may have.
     @ivar perMessage: whether all of the extensions change messages, not frames.
+    @ivar sharedKey: what is equal for chains that make the same of a whole message,
+        whatever came before it; C{None} if that matters.
     """
 
     def __init__(self, coders: Sequence[Coder]) -> None:
@@ -61,6 +63,9 @@ class Chain:
             if not coder.perMessage:
                 self.laterBits |= coder.rsv
                 self.perMessage = False
+        # Not every extension tells.
+        keys = tuple(getattr(coder, "sharedKey", None) for coder in self._coders)
+        self.sharedKey: Hashable = None if None in keys else keys
 
     def encode(self, frame: Frame) -> Frame:
         """

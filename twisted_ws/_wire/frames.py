@@ -14,6 +14,8 @@ from typing import NamedTuple, Protocol
 
 from .errors import IllegalFrame, ProtocolViolation
 
+_utf8Decode = codecs.utf_8_decode
+
 
 class Opcode(IntEnum):
     """
@@ -99,7 +101,10 @@ class Utf8Decoder:
         """
         if self._tail:
             chunk = self._tail + chunk
-        text, used = codecs.utf_8_decode(chunk, "strict", final)
+        text, used = _utf8Decode(chunk, "strict", final)
+        if used == len(chunk):
+            self._tail = b""
+            return text
         tail = chunk[used:]
         # The codec waits for the third byte of a surrogate, which is never good.
         if tail[:1] == b"\xed" and tail[1:2] > b"\x9f":

@@ -15,13 +15,12 @@ carries the origin.
 from __future__ import annotations
 
 import re
-from base64 import b64decode, b64encode
-from binascii import Error as Base64Error
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
 from email.utils import formatdate
 from hashlib import sha1
 from http import HTTPStatus
+from typing import NamedTuple
 
 from .errors import HeaderPairs, InvalidUpgrade
 from .headers import (
@@ -29,6 +28,8 @@ from .headers import (
     Headers,
     checkField,
     isToken,
+    joinHead,
+    onlyOne,
     parseExtensions,
     parseFields,
     parseTokens,
@@ -46,6 +47,8 @@ _ABSOLUTE = re.compile(rb"(?:https?|wss?)://([^/?]*)(.*)", re.IGNORECASE)
 _HOST = re.compile(
     r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]+)(?::(?P<port>[0-9]{1,5}))?"
 )
+# What 16 bytes are in base64.
+_KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
 SETTLED = frozenset(
     {
         b"upgrade",
@@ -62,8 +65,7 @@ Names of header fields that no application adds to a response.
 """
 
 
-@dataclass(frozen=True)
-class Offer:
+class Offer(NamedTuple):
     """
     A valid opening handshake, as the client sent it.
 
@@ -117,39 +119,45 @@ def readHeaders(
         raise InvalidUpgrade("only HTTP/1.1 can be upgraded", 505)
     if method != b"GET":
         raise InvalidUpgrade("only GET can be upgraded", 405, [(b"Allow", b"GET")])
-    host = headers.getOnly("host")
+    fields = headers.grouped()
+    host = _only(fields, "host")
     if host is None or splitHost(host) is None:
         raise InvalidUpgrade("no Host header field, or a malformed one")
     local = _localTarget(target, host)
-    length = headers.getOnly("content-length")
-    if length not in (None, "0") or "transfer-encoding" in headers:
+    length = _only(fields, "content-length")
+    if length not in (None, "0") or "transfer-encoding" in fields:
         raise InvalidUpgrade("a handshake has no body")
     upgrades = parseTokens(
-        [value.replace("/", ".") for value in headers.getAll("upgrade")], "Upgrade"
+        [value.replace("/", ".") for value in fields.get("upgrade", ())], "Upgrade"
     )
-    if "websocket" not in (upgrade.lower() for upgrade in upgrades):
+    if "websocket" not in [upgrade.lower() for upgrade in upgrades]:
         raise _upgradeRequired("this is a WebSocket server")
-    connection = parseTokens(headers.getAll("connection"), "Connection")
-    if "upgrade" not in (option.lower() for option in connection):
+    connection = parseTokens(fields.get("connection", ()), "Connection")
+    if "upgrade" not in [option.lower() for option in connection]:
         raise InvalidUpgrade("no Connection: Upgrade")
-    number = headers.getOnly("sec-websocket-version")
+    number = _only(fields, "sec-websocket-version")
     if number not in ("13", "8"):
         raise _upgradeRequired("only WebSocket versions 13 and 8 are spoken here")
     protocols = parseTokens(
-        headers.getAll("sec-websocket-protocol"), "Sec-WebSocket-Protocol"
+        fields.get("sec-websocket-protocol", ()), "Sec-WebSocket-Protocol"
     )
     if len(set(protocols)) != len(protocols):
         raise InvalidUpgrade("a subprotocol is asked for twice")
     return Offer(
         target=local.decode("ascii"),
         host=host,
-        key=_readKey(headers),
+        key=_readKey(fields),
         version=int(number),
-        origin=_readOrigin(headers, number),
+        origin=_readOrigin(fields, number),
         protocols=tuple(protocols),
-        extensions=tuple(parseExtensions(headers.getAll("sec-websocket-extensions"))),
+        extensions=tuple(parseExtensions(fields.get("sec-websocket-extensions", ()))),
         headers=headers,
     )
+
+
+def _only(fields: Mapping[str, Sequence[str]], name: str) -> str | None:
+    values = fields.get(name)
+    return None if values is None else onlyOne(name, values)
 
 
 def _upgradeRequired(message: str) -> InvalidUpgrade:
@@ -187,24 +195,21 @@ def _localTarget(target: bytes, host: str) -> bytes:
     raise InvalidUpgrade("a malformed request-target")
 
 
-def _readKey(headers: Headers) -> str:
-    key = headers.getOnly("sec-websocket-key")
-    try:
-        if key is not None and len(b64decode(key, validate=True)) == 16:
-            return key
-    except (Base64Error, ValueError):
-        pass
+def _readKey(fields: Mapping[str, Sequence[str]]) -> str:
+    key = _only(fields, "sec-websocket-key")
+    if key is not None and _KEY.fullmatch(key):
+        return key
     raise InvalidUpgrade("Sec-WebSocket-Key is not 16 bytes in base64")
 
 
-def _readOrigin(headers: Headers, version: str) -> str | None:
+def _readOrigin(fields: Mapping[str, Sequence[str]], version: str) -> str | None:
     """
     Drafts 11 and 12 are version 8 too and already call the field Origin; so
     version 8 may use either name, but not both.
     """
-    origin = headers.getOnly("origin")
+    origin = _only(fields, "origin")
     if version == "8":
-        old = headers.getOnly("sec-websocket-origin")
+        old = _only(fields, "sec-websocket-origin")
         if old is not None and origin is not None:
             raise InvalidUpgrade("both Origin and Sec-WebSocket-Origin")
         return old if origin is None else origin
@@ -220,14 +225,15 @@ def acceptHash(key: str) -> bytes:
 
 
 def acceptance(
-    offer: Offer,
+    key: str,
     protocol: str | None,
     extra: Iterable[tuple[str | bytes, str | bytes]] = (),
     extensions: Sequence[ExtensionElement] = (),
 ) -> list[tuple[bytes, bytes]]:
     """
-    Make the header fields of the response that accepts C{offer}.
+    Make the header fields of the response that accepts an offer.
 
+    @param key: its C{key}.
     @param protocol: the subprotocol chosen among the offered ones.
     @param extra: the application's own fields.
     @param extensions: those in use, with the parameters of the answer.
@@ -237,13 +243,22 @@ def acceptance(
     pairs = [
         (b"Upgrade", b"websocket"),
         (b"Connection", b"Upgrade"),
-        (b"Sec-WebSocket-Accept", acceptHash(offer.key)),
+        (b"Sec-WebSocket-Accept", acceptHash(key)),
     ]
     if protocol is not None:
         pairs.append((b"Sec-WebSocket-Protocol", protocol.encode("ascii")))
     if extensions:
         pairs.append((b"Sec-WebSocket-Extensions", renderExtensions(extensions)))
     return pairs + checkExtra(extra)
+
+
+def switching(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """
+    Render the response that accepts an offer.
+
+    @param headers: as L{acceptance} made them, so checked.
+    """
+    return joinHead(b"HTTP/1.1 101 Switching Protocols", headers)
 
 
 def checkExtra(

@@ -18,7 +18,32 @@ from typing import AnyStr
 from .errors import InvalidUpgrade
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_TEXT_TOKEN = re.compile(_TOKEN.pattern.decode("ascii"))
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+
+
+_USUAL = {
+    name: name
+    for name in (
+        b"accept-encoding",
+        b"accept-language",
+        b"cache-control",
+        b"connection",
+        b"cookie",
+        b"host",
+        b"origin",
+        b"pragma",
+        b"sec-websocket-extensions",
+        b"sec-websocket-key",
+        b"sec-websocket-protocol",
+        b"sec-websocket-version",
+        b"upgrade",
+        b"user-agent",
+    )
+}
+"""
+Names that most opening handshakes have, to have each once.
+"""
 
 
 class Headers:
@@ -30,17 +55,22 @@ class Headers:
     L{twisted.web.http_headers.Headers}.
     """
 
+    __slots__ = ("_names", "_values")
+
     def __init__(self, pairs: Iterable[tuple[bytes, bytes]] = ()) -> None:
-        self._pairs = tuple((name.lower(), value) for name, value in pairs)
+        fields = [(name.lower(), value) for name, value in pairs]
+        # Each open connection has them: so not as pairs, and usual names not anew.
+        self._names = tuple([_USUAL.get(name, name) for name, _ in fields])
+        self._values = tuple([value for _, value in fields])
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
         """
         Go over the fields as pairs of bytes, names in lower case.
         """
-        return iter(self._pairs)
+        return zip(self._names, self._values, strict=True)
 
     def __len__(self) -> int:
-        return len(self._pairs)
+        return len(self._names)
 
     def __contains__(self, name: str) -> bool:
         return bool(self.getAll(name))
@@ -54,9 +84,24 @@ class Headers:
         """
         if isinstance(name, str):
             wanted = name.lower().encode("latin-1", "replace")
-            return [value.decode("latin-1") for key, value in self if key == wanted]
-        wanted = name.lower()
-        return [value for key, value in self if key == wanted]
+            return [value.decode("latin-1") for value in self._valuesOf(wanted)]
+        return self._valuesOf(name.lower())
+
+    def _valuesOf(self, wanted: bytes) -> list[bytes]:
+        if wanted not in self._names:
+            return []
+        return [value for name, value in self if name == wanted]
+
+    def grouped(self) -> dict[str, list[str]]:
+        """
+        @return: the values of all fields by name, to look up many.
+        """
+        groups: dict[str, list[str]] = {}
+        for name, value in self:
+            groups.setdefault(name.decode("latin-1"), []).append(
+                value.decode("latin-1")
+            )
+        return groups
 
     def get(self, name: AnyStr) -> AnyStr | None:
         """
@@ -71,10 +116,19 @@ class Headers:
         @raise InvalidUpgrade: when there are several, which could be understood
             in two ways.
         """
-        values = self.getAll(name)
-        if len(values) > 1:
-            raise InvalidUpgrade(f"{len(values)} {name} header fields")
-        return values[0] if values else None
+        return onlyOne(name, self.getAll(name))
+
+
+def onlyOne(name: str, values: Sequence[str]) -> str | None:
+    """
+    @param name: of a field, for the error.
+    @return: the only one of its values, or C{None} if there is none.
+    @raise InvalidUpgrade: when there are several, which could be understood in two
+        ways.
+    """
+    if len(values) > 1:
+        raise InvalidUpgrade(f"{len(values)} {name} header fields")
+    return values[0] if values else None
 
 
 def isToken(value: bytes) -> bool:
@@ -108,8 +162,14 @@ def readFields(pairs: Iterable[tuple[bytes, bytes]]) -> Headers:
     @raise InvalidUpgrade: when one is malformed.
     """
     fields = [(name, value.strip(b" \t")) for name, value in pairs]
-    for name, value in fields:
-        if not isToken(name) or not _VALUE.fullmatch(value):
+    if fields:
+        names, values = zip(*fields, strict=True)
+        # All at once: what is in one of them is in all of them together.
+        if not (
+            all(names)
+            and _TOKEN.fullmatch(b"".join(names))
+            and _VALUE.fullmatch(b"".join(values))
+        ):
             raise InvalidUpgrade("a malformed header field")
     return Headers(fields)
 
@@ -127,7 +187,7 @@ def parseTokens(values: Iterable[str], what: str) -> list[str]:
         for element in value.split(","):
             token = element.strip(" \t")
             if token:
-                if not isToken(token.encode("latin-1", "replace")):
+                if not _TEXT_TOKEN.fullmatch(token):
                     raise InvalidUpgrade(f"{what} has an element that is not a token")
                 tokens.append(token)
     return tokens
@@ -187,7 +247,7 @@ class _Scanner:
     Walks over one value of Sec-WebSocket-Extensions, once, from left to right.
     """
 
-    _token = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+    _token = _TEXT_TOKEN
     _quoted = re.compile(r'"((?:[^"\\]|\\.)*)"')
     _escape = re.compile(r"\\(.)")
 
@@ -285,6 +345,12 @@ def renderHead(startLine: bytes, pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
     """
     if not _VALUE.fullmatch(startLine):
         raise ValueError(f"no first line can be {startLine!r}")
-    lines = [startLine]
-    lines += [b": ".join(checkField(name, value)) for name, value in pairs]
-    return b"\r\n".join([*lines, b"", b""])
+    return joinHead(startLine, [checkField(name, value) for name, value in pairs])
+
+
+def joinHead(startLine: bytes, pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """
+    Serialise a head of which everything is checked already.
+    """
+    lines = [startLine, *[b"%b: %b" % pair for pair in pairs], b"", b""]
+    return b"\r\n".join(lines)

@@ -59,6 +59,12 @@ class Hooks(Sender):
         Messages of which a part came take so many bytes now.
         """
 
+    def _readMuch(self, isMuch: bool) -> None:
+        """
+        The payload of a large frame comes from now on, or has come: it is worth
+        reading more at a time than usual.
+        """
+
     def _violated(self, violation: ProtocolViolation) -> None:
         """
         The peer broke the protocol or a limit.

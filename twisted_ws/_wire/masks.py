@@ -2,41 +2,12 @@
 # Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
 
 """
-Masking (RFC 6455 section 5.3), and keys for it that nobody can predict (section
-10.3).
+Keys for masking that nobody can predict (RFC 6455 section 10.3).
 """
 
 from __future__ import annotations
 
 import os
-
-_BLOCK = 16384
-"""
-Bytes that are masked at a time: the working set of one block stays in a
-processor's nearest caches.
-"""
-
-
-def xorMask(payload: bytes, key: bytes) -> bytes:
-    """
-    Mask or unmask a payload of any size with a key of four bytes (RFC 6455
-    section 5.3), in linear time.
-    """
-    size = len(payload)
-    if size <= _BLOCK:
-        pattern = (key * ((size + 3) >> 2))[:size]
-        mixed = int.from_bytes(payload, "little") ^ int.from_bytes(pattern, "little")
-        return mixed.to_bytes(size, "little")
-    whole = size - size % _BLOCK
-    pad = int.from_bytes(key * (_BLOCK >> 2), "little")
-    blocks = [
-        (int.from_bytes(payload[at : at + _BLOCK], "little") ^ pad).to_bytes(
-            _BLOCK, "little"
-        )
-        for at in range(0, whole, _BLOCK)
-    ]
-    blocks.append(xorMask(payload[whole:], key))
-    return b"".join(blocks)
 
 
 class MaskKeys:

@@ -15,7 +15,8 @@ This file is also meant to be compiled as it stands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+import sys
+from collections.abc import Hashable
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,9 @@ from .chain import Chain
 from .closing import unpackClose
 from .errors import ConnectionNotOpen, IllegalFrame, ProtocolViolation
 from .frames import CONTROL, FIN, Frame, Opcode, OutgoingSequence, Settings, asBytes
-from .life import Life
-from .masks import maskKeys, xorMask
+from .gathering import Buffers, Gathering
+from .masks import maskKeys
+from .payloads import xorMask
 from .state import Action, Event, State
 
 if TYPE_CHECKING:
@@ -44,34 +46,50 @@ _HEADER16 = Struct("!BBH").pack
 _HEADER64 = Struct("!BBQ").pack
 
 
-def encodeFrame(first: int, payload: bytes, masked: bool) -> bytes:
+_JOINED_UP_TO = 4096
+"""
+Payload bytes up to which a frame is put together: to copy few bytes costs less than to
+hand on a header and a payload by themselves.
+"""
+
+
+def frameHeader(first: int, size: int, masked: bool) -> bytes:
     """
-    Serialise a frame.
+    Serialise what comes before a frame's payload, or its key if it is masked.
 
     @param first: its first byte: FIN, reserved bits and opcode.
-    @param masked: whether to mask it with a fresh key, as clients must.
+    @param size: bytes of its payload.
     """
-    size = len(payload)
     bit = 0x80 if masked else 0
     if size < 126:
-        header = _HEADER(first, bit | size)
-    elif size < 65536:
-        header = _HEADER16(first, bit | 126, size)
-    else:
-        header = _HEADER64(first, bit | 127, size)
+        return _HEADER(first, bit | size)
+    if size < 65536:
+        return _HEADER16(first, bit | 126, size)
+    return _HEADER64(first, bit | 127, size)
+
+
+def splitFrame(first: int, payload: bytes | memoryview, masked: bool) -> Buffers:
+    """
+    Serialise a frame, and copy no payload that is not to be masked.
+
+    @param masked: whether to mask it with a fresh key, as clients must.
+    @return: what comes before the payload, and the payload.
+    """
+    header = frameHeader(first, len(payload), masked)
     if not masked:
-        return header + payload
+        return header, payload
     key = maskKeys.take()
-    return header + key + xorMask(payload, key)
+    return header + key, xorMask(bytes(payload), key)
 
 
-def notConnected(*ignored: object) -> None:
+def encodeFrame(first: int, payload: bytes, masked: bool) -> bytes:
     """
-    Stands in for the carrier and the receiver where there is none.
+    Serialise a frame; see L{splitFrame}.
     """
+    return b"".join(splitFrame(first, payload, masked))
 
 
-class Sender(Life):
+class Sender(Gathering):
     """
     Sends messages by C{_write}.
 
@@ -88,7 +106,6 @@ class Sender(Life):
         "_queueing",
         "_sent",
         "_sequence",
-        "_write",
         "messagesSent",
         "piecesSent",
     )
@@ -99,23 +116,24 @@ class Sender(Life):
         """
         @param chain: the extensions, C{None} for none.
         """
-        Life.__init__(self)
+        Gathering.__init__(self)
         self.messagesSent = 0
         self.piecesSent = 0
         self._direct = True  # nothing keeps a message from being written at once
         self._queueing = False  # what is sent has to wait behind what waits
         self._sent: Any = None  # what tells that a message was handed on
-        self._write: Callable[[bytes], object] = notConnected
         # Clients mask and servers do not (RFC 6455 section 5.1).
         self._masksSent = not isServer
         self._chain = chain
         self._fragmentAbove = (
             settings.fragmentationThreshold
             if settings.fragmentOutgoingMessages
-            else UNLIMITED
+            else sys.maxsize
         )
         # Longer messages go the slow way: all of them, where there are extensions.
-        self._plainUpTo = self._fragmentAbove if chain is None else -1
+        self._plainUpTo = (
+            min(self._fragmentAbove, _JOINED_UP_TO) if chain is None else -1
+        )
         self._sequence = OutgoingSequence()
 
     def sendMessage(
@@ -143,15 +161,18 @@ class Sender(Life):
             payload = message.encode("utf-8")
             first = _WHOLE_TEXT
         else:
-            payload = message if isinstance(message, bytes) else asBytes(message)
+            payload = message if type(message) is bytes else asBytes(message)
             first = _WHOLE_BINARY
         self.messagesSent += 1
         if not self._direct:
             return self._enqueue(Frame(first & 0x0F, payload, True, 0, compress), key)
-        if len(payload) > self._plainUpTo:
-            self._write(self._encodeMessage(first & 0x0F, payload, compress))
+        size = len(payload)
+        if size > self._plainUpTo:
+            self._putMany(self._encodeMessage(first & 0x0F, payload, compress))
+        elif self._masksSent:
+            self._put(encodeFrame(first, payload, True))
         else:
-            self._write(encodeFrame(first, payload, self._masksSent))
+            self._put(frameHeader(first, size, False) + payload)
         return self._sent
 
     def sendPrepared(
@@ -166,21 +187,31 @@ class Sender(Life):
         @raise ConnectionNotOpen: when the connection is closing or closed.
         @raise IllegalFrame: while a message is being sent piece by piece.
         """
-        if not self._direct and (self.state != _OPEN or self._sequence.opcode):
-            self._refuseMessage()
-        self.messagesSent += 1
-        payload, opcode = prepared.payload, prepared.first & 0x0F
         if not self._direct:
-            return self._enqueue(Frame(opcode, payload, True, 0, compress), key)
-        if len(payload) <= self._plainUpTo and not self._masksSent:
-            self._write(prepared.frame)
+            if self.state != _OPEN or self._sequence.opcode:
+                self._refuseMessage()
+            self.messagesSent += 1
+            return self._enqueue(
+                Frame(prepared.opcode, prepared.payload, True, 0, compress), key
+            )
+        self.messagesSent += 1
+        if self._masksSent:
+            # With masks of its own.
+            self._putMany(
+                self._encodeMessage(prepared.opcode, prepared.payload, compress)
+            )
+        elif prepared.size <= self._plainUpTo:
+            self._put(prepared.frame)
         else:
-            self._write(self._encodeMessage(opcode, payload, compress))
+            step = self._fragmentAbove
+            self._put(
+                prepared.framesBy(self._encodeMessage, self._chain, step, compress)
+            )
         return self._sent
 
     def _encodeMessage(
         self, opcode: int, payload: bytes, compress: bool | None
-    ) -> bytes:
+    ) -> Buffers:
         """
         Serialise a message as frames of C{fragmentationThreshold} bytes, through the
         extensions if there are some.
@@ -195,15 +226,15 @@ class Sender(Life):
             return self._serialised(frame)
         # Extensions that change frames are to see those that will be sent.
         step = self._fragmentAbove
-        frames = []
+        buffers: list[bytes | memoryview] = []
         for at in range(0, len(payload), step):
             fin = at + step >= len(payload)
             frame = Frame(opcode, payload[at : at + step], fin, 0, compress)
-            frames.append(self._serialised(self._encoded(chain, frame)))
+            buffers += self._serialised(self._encoded(chain, frame))
             opcode = 0
-        return b"".join(frames)
+        return buffers
 
-    def _cut(self, first: int, payload: bytes) -> bytes:
+    def _cut(self, first: int, payload: bytes) -> Buffers:
         """
         Serialise a message as frames of C{fragmentationThreshold} bytes.
 
@@ -211,14 +242,15 @@ class Sender(Life):
         """
         step = self._fragmentAbove
         if len(payload) <= step:
-            return encodeFrame(_FIN | first, payload, self._masksSent)
+            return splitFrame(_FIN | first, payload, self._masksSent)
         last = (len(payload) - 1) // step * step
-        frames = []
+        view = memoryview(payload)
+        buffers: list[bytes | memoryview] = []
         for at in range(0, last, step):
-            frames.append(encodeFrame(first, payload[at : at + step], self._masksSent))
+            buffers += splitFrame(first, view[at : at + step], self._masksSent)
             first = 0
-        frames.append(encodeFrame(_FIN, payload[last:], self._masksSent))
-        return b"".join(frames)
+        buffers += splitFrame(_FIN, view[last:], self._masksSent)
+        return buffers
 
     def _encoded(self, chain: Chain, frame: Frame) -> Frame:
         """
@@ -233,9 +265,9 @@ class Sender(Life):
             self._extensionFailed()
             raise ConnectionNotOpen("an extension failed") from error
 
-    def _serialised(self, frame: Frame) -> bytes:
+    def _serialised(self, frame: Frame) -> Buffers:
         first = frame.opcode | frame.rsv | (_FIN if frame.fin else 0)
-        return encodeFrame(first, frame.payload, self._masksSent)
+        return splitFrame(first, frame.payload, self._masksSent)
 
     def sendFrame(self, frame: Frame) -> Any:
         """
@@ -249,7 +281,7 @@ class Sender(Life):
             continuation of nothing, a message within a message, text that is
             not UTF-8.
         """
-        if not isinstance(frame.payload, bytes):
+        if type(frame.payload) is not bytes:
             frame = frame._replace(payload=asBytes(frame.payload))
         if frame.opcode == _CLOSE and frame.fin and not frame.rsv:
             try:
@@ -261,17 +293,17 @@ class Sender(Life):
             self._refuseMessage()
         self._sequence.check(frame)
         if frame.opcode & _CONTROL:
-            self._writeControl(self._serialised(frame))
+            self._writeControl(b"".join(self._serialised(frame)))
             return self._sent
         self.messagesSent += frame.fin
         self.piecesSent += 1
         self._settle()
         if self._queueing:
             return self._enqueue(frame, None, isWhole=False)
-        self._write(self._encodeFrame(frame))
+        self._putMany(self._encodeFrame(frame))
         return self._sent
 
-    def _encodeFrame(self, frame: Frame) -> bytes:
+    def _encodeFrame(self, frame: Frame) -> Buffers:
         """
         Serialise a data frame, through the extensions if there are some.
         """
@@ -288,7 +320,7 @@ class Sender(Life):
         )
 
     def _happened(self, event: Event) -> Action:
-        action = Life._happened(self, event)
+        action = Gathering._happened(self, event)
         self._settle()
         return action
 
@@ -298,7 +330,7 @@ class Sender(Life):
         raise IllegalFrame("a message is being sent piece by piece; finish it first")
 
     def _writeClose(self, payload: bytes) -> None:
-        self._write(encodeFrame(_FIN | _CLOSE, payload, self._masksSent))
+        self._put(encodeFrame(_FIN | _CLOSE, payload, self._masksSent))
 
     # For the connection to override
 
@@ -306,7 +338,7 @@ class Sender(Life):
         """
         Write a ping or a pong.
         """
-        self._write(data)
+        self._put(data)
 
     def _enqueue(self, frame: Frame, key: Hashable, isWhole: bool = True) -> Any:
         """

@@ -54,6 +54,9 @@ class Event(Enum):
     SEND = "the application sends"
     MESSAGE = "a message came"
 
+    # There is one of each; Enum's own is a Python function.
+    __hash__ = object.__hash__
+
 
 class Action(Enum):
     """

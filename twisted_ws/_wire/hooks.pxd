@@ -1,0 +1,4 @@
+from .sender cimport Sender
+
+cdef class Hooks(Sender):
+    pass

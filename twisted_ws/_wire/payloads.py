@@ -1,0 +1,19 @@
+# -*- test-case-name: tests.test_payloads -*-
+# Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
+
+"""
+All that touches each byte of a payload, in C where that is built.
+"""
+
+from __future__ import annotations
+
+try:
+    from ._payloads import Collector, unmasked, xorMask
+
+    isCompiled = True
+except ImportError:
+    from ._payloads_pure import Collector, unmasked, xorMask  # type: ignore[assignment]
+
+    isCompiled = False
+
+__all__ = ["Collector", "isCompiled", "unmasked", "xorMask"]
