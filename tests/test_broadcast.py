@@ -1,7 +1,9 @@
 # Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
 
 """
-A message to all connections: C{WebSocketFactory.broadcast} and L{Prepared}.
+A message to many connections: L{twisted_ws.broadcast}, C{WebSocketFactory.broadcast}
+and L{Prepared}.  How it takes turns is in L{tests.test_broadcast_turns}, how it is
+compressed in L{tests.test_broadcast_compressed}.
 """
 
 from __future__ import annotations
@@ -10,9 +12,14 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.conversation import BOTH, Conversation
-from twisted_ws import ClientConfig, ConnectionNotOpen, PerMessageDeflate, ServerConfig
-from twisted_ws._wire import sender
+from tests.conversation import BOTH, Conversation, reassembled
+from twisted_ws import (
+    ClientConfig,
+    ConnectionNotOpen,
+    PerMessageDeflate,
+    ServerConfig,
+    broadcast,
+)
 from twisted_ws._wire.errors import IllegalFrame
 from twisted_ws._wire.frames import Opcode
 from twisted_ws._wire.prepared import Prepared
@@ -106,33 +113,135 @@ class BroadcastTests(SynchronousTestCase):
             self.successResultOf(self.server.connect("/", clients[-1], config))
         return clients
 
+    def written(self) -> list[bytes]:
+        """
+        @return: what the server writes from now on, to whomever, as the objects that
+            are written.
+        """
+        written: list[bytes] = []
+        for connection in self.server.factory.connections:
+            connection._connectWrite(written.append)
+        return written
+
     def test_serialisedOnce(self) -> None:
         """
-        A message to a hundred clients is serialised once.
+        A message to a hundred clients is serialised once: each is written the same
+        object.
         """
-        clients = self.serve(100)
-        calls = []
-        encode = sender.encodeFrame
+        self.serve(100)
+        written = self.written()
+        done = self.server.factory.broadcast("news")
+        self.assertEqual(self.successResultOf(done), 100)
+        self.assertEqual(len(written), 100)
+        self.assertEqual({id(each) for each in written}, {id(written[0])})
+        self.assertEqual(written[0], b"\x81\x04news")
 
-        def counting(*arguments: Any) -> bytes:
-            calls.append(arguments)
-            return encode(*arguments)
-
-        self.patch(sender, "encodeFrame", counting)
-        self.server.factory.broadcast("news")
-        self.assertEqual(len(calls), 1)
+    def test_fragmentedOnce(self) -> None:
+        """
+        A message that is sent in fragments is cut once.
+        """
+        clients = self.serve(10, fragmentationThreshold=100)
+        self.server.factory.broadcast("n" * 250)
         self.server.flush()
-        self.assertEqual([client.messages for client in clients], [["news"]] * 100)
+        self.assertEqual([each.messages for each in clients], [["n" * 250]] * 10)
+        written = self.written()
+        self.server.factory.broadcast(b"n" * 250)
+        self.assertEqual({id(each) for each in written}, {id(written[0])})
+        self.assertEqual(len(written), 10)
+        self.assertEqual(written[0][:2], b"\x02\x64")
+        self.assertEqual(len(written[0]), 256)
 
-    def test_compressed(self) -> None:
+    def test_differentThresholds(self) -> None:
         """
-        Clients that compress get it compressed.
+        Each is sent fragments of the length that is right for it, one message to all.
         """
-        clients = self.serve(3, extensions=(PerMessageDeflate(),))
-        self.server.factory.broadcast("news " * 1000)
-        self.assertLess(len(self.server.carriers[0][1].outgoing), 500)
+        conversations = [
+            Conversation(fragmentationThreshold=each) for each in (100, 200, 1000, 100)
+        ]
+        broadcast([each.connection for each in conversations], b"n" * 250)
+        frames = [each.take() for each in conversations]
+        self.assertEqual([len(each) for each in frames], [3, 2, 1, 3])
+        whole = [[(0x82, b"n" * 250)]] * 4
+        self.assertEqual([reassembled(each) for each in frames], whole)
+
+    def test_clients(self) -> None:
+        """
+        Clients can be members as well: they mask it, each for itself.
+        """
+        conversations = [
+            Conversation(isServer, keepalive=False) for isServer, _ in BOTH
+        ]
+        conversations.append(Conversation(False))
+        for message in ("text", bytes(50_000)):
+            done = broadcast((each.connection for each in conversations), message)
+            self.assertEqual(self.successResultOf(done), 3)
+            for each in conversations:
+                (whole,) = reassembled(each.take())
+                self.assertEqual(len(whole[1]), len(message))
+
+    def test_each(self) -> None:
+        """
+        A member is sent it once, however often it is named; nobody is no error.
+        """
+        clients = self.serve(2)
+        members = list(self.server.factory.connections)
+        self.assertEqual(self.successResultOf(broadcast(members * 3, "news")), 2)
+        self.assertEqual(self.successResultOf(broadcast(members[:1], "for one")), 1)
+        self.assertEqual(self.successResultOf(broadcast([], "for none")), 0)
         self.server.flush()
-        self.assertEqual([each.messages for each in clients], [["news " * 1000]] * 3)
+        self.assertEqual(
+            sorted(each.messages for each in clients), [["news"], ["news", "for one"]]
+        )
+
+    def test_wrong(self) -> None:
+        """
+        What cannot be sent is refused before anybody is sent it.
+        """
+        clients = self.serve(2)
+        members = self.server.factory.connections
+        for wrong, error in (("\ud800", UnicodeEncodeError), (5, TypeError)):
+            self.assertRaises(error, broadcast, members, wrong)
+            self.assertRaises(error, self.server.factory.broadcast, wrong)
+        self.assertRaises(TypeError, broadcast, members, "news", key=[])
+        for number in (0, -1):
+            self.assertRaises(
+                ValueError, broadcast, members, "news", membersPerTurn=number
+            )
+        self.server.flush()
+        self.assertEqual([each.messages for each in clients], [[], []])
+
+    def test_skipped(self) -> None:
+        """
+        Who closes, or is in the middle of a message, is left out and not counted; that
+        is nothing to be logged.
+        """
+        self.serve(5)
+        closing, inMiddle, *_ = self.server.factory.connections
+        closing.close()
+        inMiddle.beginMessage().write("a")
+        done = self.server.factory.broadcast("news")
+        self.assertEqual(self.successResultOf(done), 3)
+
+    def test_failing(self) -> None:
+        """
+        A carrier that fails in an unexpected way is no reason to leave others out; it
+        is logged once for each broadcast.
+        """
+        clients = self.serve(5)
+
+        def broken(data: bytes) -> None:
+            raise ZeroDivisionError
+
+        for connection in list(self.server.factory.connections)[:2]:
+            connection._connectWrite(broken)
+        for _ in range(2):
+            done = self.server.factory.broadcast("news")
+            self.assertEqual(self.successResultOf(done), 3)
+            errors = self.flushLoggedErrors(ZeroDivisionError)
+            self.assertEqual(len(errors), 1)
+        self.server.flush()
+        received = sorted(len(each.messages) for each in clients)
+        self.assertEqual(received, [0, 0, 2, 2, 2])
 
     def test_slowReaders(self) -> None:
         """
@@ -144,7 +253,10 @@ class BroadcastTests(SynchronousTestCase):
             client.pauseProducing()
         news = "n" * 30_000
         for _ in range(10):
-            self.server.factory.broadcast(news)
+            done = self.server.factory.broadcast(news)
+            self.assertNoResult(done)
+            self.server.clock.advance(0)
+            self.assertGreaterEqual(self.successResultOf(done), 990)
             self.server.flush()
         self.assertEqual({len(each.messages) for each in clients[10:]}, {10})
         self.assertEqual(self.server.factory.budget.counts["tooSlow"], 10)

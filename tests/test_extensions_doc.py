@@ -32,7 +32,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
 
 class DocumentTests(SynchronousTestCase):
     """
-    The two blocks of code.
+    The blocks of code.
     """
 
     def exchange(self, factory: Any, name: str) -> None:
@@ -54,7 +54,7 @@ class DocumentTests(SynchronousTestCase):
         """
         These are configurations.
         """
-        for line in BLOCKS[0].splitlines():
+        for line in (BLOCKS[0] + BLOCKS[1]).splitlines():
             names = {
                 "ServerConfig": ServerConfig,
                 "ClientConfig": ClientConfig,
@@ -76,6 +76,6 @@ class DocumentTests(SynchronousTestCase):
             "crc32": crc32,
             "implementer": implementer,
         }
-        exec(compile(BLOCKS[1], str(DOCUMENT), "exec"), names)
-        self.assertEqual(len(BLOCKS), 2)
+        exec(compile(BLOCKS[2], str(DOCUMENT), "exec"), names)
+        self.assertEqual(len(BLOCKS), 3)
         self.exchange(names["ChecksumFactory"](), "x-checksum")

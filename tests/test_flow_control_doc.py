@@ -96,6 +96,27 @@ class DocumentTests(SynchronousTestCase):
         self.assertEqual(client.messages[1:], ["A 999", "B 999"])
         self.assertEqual(connection.messagesCoalesced, 1998)
 
+    def test_room(self) -> None:
+        """
+        In C{Chat} all get what one says, until they leave.
+        """
+        factory: Any = Factory.forProtocol(self.names["Chat"])
+        factory.room = set()
+        first, _ = self.serve(factory)
+        others = [RecordingReceiver() for _ in range(2)]
+        for each in others:
+            self.successResultOf(self.server.connect("/", each))
+        first.transport.sendMessage("hello")
+        self.server.flush()
+        others[0].transport.close()
+        self.server.flush()
+        first.transport.sendMessage("still there?")
+        self.server.flush()
+        self.assertEqual(others[0].messages, ["hello"])
+        for each in (first, others[1]):
+            self.assertEqual(each.messages, ["hello", "still there?"])
+        self.assertEqual(len(factory.room), 2)
+
     def test_working(self) -> None:
         """
         C{Lookup} answers in order, whatever the database does.

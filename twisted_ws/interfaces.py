@@ -419,6 +419,11 @@ class IExtension(Interface):
 
     An exception that is no L{twisted_ws.ProtocolViolation} is logged and closes the
     connection with 1011.
+
+    It may have one attribute more, C{sharedKey}, which is read once: something hashable
+    that is equal for all extensions of its name that make the same of the same whole
+    message, whatever they were given before.  Then C{encode} need not be called for a
+    message that another of them was given.  C{None}, or none, is right for all others.
     """
 
     name = Attribute("That of its factory.")

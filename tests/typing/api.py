@@ -31,6 +31,7 @@ from twisted_ws import (
     WebSocketConnection,
     WebSocketFactory,
     WebSocketRequest,
+    broadcast,
     connect,
 )
 from twisted_ws.interfaces import (
@@ -140,6 +141,8 @@ proxied = ServerConfig(
     allowedOrigins=["same-origin", re.compile("null"), isStaff],
 )
 factory = WebSocketFactory(router, ServerConfig(keepaliveInterval=30), Clock())
+told: Deferred[int] = factory.broadcast("news", key="news")
+told = broadcast((each for each in factory.connections), b"news", membersPerTurn=50)
 client = WebSocketClient(Clock(), ClientConfig(webSocketVersion=8))
 endpoint: IStreamClientEndpoint = client.endpoint("ws://example.com/")
 endpoint.connect(Factory.forProtocol(Echo))  # type: ignore[type-var]

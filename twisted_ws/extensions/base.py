@@ -7,6 +7,8 @@ What most extensions have in common.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
@@ -21,6 +23,7 @@ class Extension:
     nothing and needs no clock, to be subclassed.
 
     @cvar name: see L{IExtension<twisted_ws.interfaces.IExtension>}; to be set.
+    @cvar sharedKey: likewise; to be set by one that can tell.
     """
 
     __slots__ = ()
@@ -28,6 +31,7 @@ class Extension:
     name: str
     rsv: int = 0
     perMessage: bool = True
+    sharedKey: Hashable = None
 
     def connectionMade(self, clock: IReactorTime) -> None:
         """

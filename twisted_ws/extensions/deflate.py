@@ -57,8 +57,9 @@ class PerMessageDeflate:
 
     @ivar serverNoContextTakeover: the server compresses each message by itself.  It
         then needs no memory between messages, but compresses short ones much worse and
-        takes longer.  A client that wants this asks for it, and fails the connection
-        if the server does not agree.
+        takes longer; but a L{broadcast<twisted_ws.broadcast>} is then compressed once
+        for all.  A client that wants this asks for it, and fails the connection if the
+        server does not agree.
     @ivar clientNoContextTakeover: likewise the client.  A server that wants this asks
         for it, and the client has to agree.
     @ivar serverMaxWindowBits: how far back the server may refer within what it has

@@ -48,6 +48,13 @@ class Deflated(Extension):
         """
         return self._deflater.hasContext + self._inflater.hasContext
 
+    @property
+    def sharedKey(self) -> str | None:  # type: ignore[override]
+        """
+        See L{IExtension<twisted_ws.interfaces.IExtension>}.
+        """
+        return self._deflater.sharedKey
+
     def connectionMade(self, clock: IReactorTime) -> None:
         """
         See L{IExtension.connectionMade<twisted_ws.interfaces.IExtension>}.

@@ -7,6 +7,8 @@ The sending half of permessage-deflate: compresses messages (RFC 7692 section 7.
 
 from __future__ import annotations
 
+from sys import intern
+
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from .._wire.frames import RSV1, Frame
@@ -69,6 +71,17 @@ class Deflater:
         Whether there is a compressor now.
         """
         return self._compressor is not None
+
+    @property
+    def sharedKey(self) -> str | None:
+        """
+        What is equal for those that make the same of each whole message; C{None} if it
+        depends on the messages before.  A string, because that knows its hash.
+        """
+        if not self._forgets:
+            return None
+        library = self._implementation.library.__name__
+        return intern(f"{library} {self._how} {self._threshold}")
 
     def start(self, clock: IReactorTime) -> None:
         """

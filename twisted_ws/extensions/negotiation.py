@@ -35,6 +35,9 @@ class Agreed(NamedTuple):
     extensions: tuple[IExtension, ...]
 
 
+_NOTHING = Agreed((), ())
+
+
 def negotiate(offers: Elements, factories: Iterable[IExtensionFactory]) -> Agreed:
     """
     Choose among a client's offers.
@@ -43,10 +46,12 @@ def negotiate(offers: Elements, factories: Iterable[IExtensionFactory]) -> Agree
     @param factories: the most wanted first; one whose extension claims a reserved bit
         that an earlier one has is passed over.
     """
+    if not offers:
+        return _NOTHING
     elements: list[ExtensionElement] = []
     extensions: list[IExtension] = []
     claimed = 0
-    for factory in factories if offers else ():
+    for factory in factories:
         for name, pairs in offers:
             if name != factory.name:
                 continue
