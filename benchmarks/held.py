@@ -9,7 +9,8 @@ The server is a process of its own with the default options, that is with a ping
 20 seconds of silence.  The clients are sockets of this process that do nothing but
 answer these.  It prints what each connection takes of the server's resident memory and
 of the kernel's, and the seconds of CPU that the server uses in a minute when nothing
-but its pings and their answers is on the wire.  The exit code is 0 if all connections
+but its pings and their answers is on the wire, and what its garbage collector does
+meanwhile.  The exit code is 0 if all connections
 are still there at the end.
 
 Both processes need a descriptor for each connection, so the limit of C{ulimit -Hn} is
@@ -18,13 +19,14 @@ how many there can be.
 
 from __future__ import annotations
 
+import gc
 import resource
 import socket
 import ssl
 import sys
 from argparse import ArgumentParser, Namespace
 from select import EPOLLIN, epoll
-from time import monotonic
+from time import monotonic, perf_counter
 from typing import Any
 
 from benchmarks.readings import Reading, Watch, Watched, cpuSeconds, resident
@@ -55,6 +57,31 @@ def allDescriptors() -> int:
     return hard
 
 
+class Collections:
+    """
+    The rounds of the garbage collector, since the last time that they were asked for.
+    """
+
+    def __init__(self) -> None:
+        self._rounds, self._seconds, self._begun = 0, 0.0, 0.0
+        gc.callbacks.append(self._called)
+
+    def _called(self, phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            self._begun = perf_counter()
+        else:
+            self._rounds += 1
+            self._seconds += perf_counter() - self._begun
+
+    def take(self) -> Reading:
+        """
+        Their number and the seconds that they took.
+        """
+        taken = {"rounds": self._rounds, "collecting": self._seconds}
+        self._rounds, self._seconds = 0, 0.0
+        return taken
+
+
 class Holding(Watch):
     """
     The server.
@@ -77,13 +104,21 @@ class Holding(Watch):
             port = reactor.listenSSL(0, self.factory, options, 1024, "127.0.0.1")
         else:
             port = reactor.listenTCP(0, self.factory, 1024, "127.0.0.1")
+        self.collections = Collections()
         Watch.__init__(self, port=port.getHost().port)
         reactor.run()
+
+    def before(self) -> Reading:
+        """
+        What the garbage collector has done since the last reading.
+        """
+        return self.collections.take()
 
     def more(self) -> Reading:
         """
         How many are connected.
         """
+        self.collections.take()
         return {"connections": len(self.factory.connections)}
 
 
@@ -206,6 +241,7 @@ def hold(asked: Namespace) -> bool:
     print(f"memory when they are there: {_each(fresh - before['rss'], count)}")
     # The first pings of all.
     holders.answer(monotonic() + 2 * 20)
+    server.reading()
     pongs, begun, cpu = holders.pongs, monotonic(), cpuSeconds(server.pid)
     holders.answer(begun + asked.seconds)
     minutes = (monotonic() - begun) / 60
@@ -217,6 +253,10 @@ def hold(asked: Namespace) -> bool:
         both = _each((size - kernelBefore[name]) / 2, count)
         print(f"the kernel's {name}, half of both ends: {both}")
     print(f"idle: {cpu:.2f} s of CPU a minute, for {rate:,.0f} pings")
+    print(
+        f"rounds of the garbage collector meanwhile: {after['rounds']},"
+        f" {after['collecting']:.3f} s"
+    )
     print(
         f"{after['connections']:,} held, {holders.lost:,} lost,"
         f" {after['critical']} critical events"

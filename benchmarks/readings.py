@@ -169,7 +169,8 @@ class _Answer(LineReceiver):
         """
         Whatever is asked, it is for a reading.
         """
-        reading = take(self._watch.critical) | self._watch.more()
+        before = self._watch.before()
+        reading = before | take(self._watch.critical) | self._watch.more()
         self.transport.write(json.dumps(reading).encode() + b"\n")
 
     def connectionLost(self, reason: Any = None) -> None:
@@ -198,6 +199,12 @@ class Watch:
         factory.buildProtocol = lambda address: _Answer(self)  # type: ignore[method-assign,assignment]
         reactor.listenUNIX(sys.argv[1], factory)
         print(json.dumps(said), flush=True)
+
+    def before(self) -> Reading:
+        """
+        What a reading is to have that it would change; to be overridden.
+        """
+        return {}
 
     def more(self) -> Reading:
         """

@@ -26,7 +26,13 @@ from fuzz.driver import instrumented, main
 with instrumented(__name__):
     from twisted_ws._wire.cookies import Cookie, parseCookies
     from twisted_ws._wire.errors import InvalidUpgrade
-    from twisted_ws._wire.handshake import VERSIONS, acceptance, readRequest, refusal
+    from twisted_ws._wire.handshake import (
+        VERSIONS,
+        acceptance,
+        readRequest,
+        refusal,
+        switching,
+    )
     from twisted_ws._wire.headers import (
         checkField,
         parseExtensions,
@@ -105,8 +111,8 @@ def fuzzRequest(data: bytes) -> Hashable:
     assert offer.target.startswith("/") and offer.target.isascii(), offer.target
     assert offer.version in VERSIONS
     chosen = offer.protocols[0] if offer.protocols else None
-    pairs = acceptance(offer, chosen, extensions=offer.extensions)
-    checkHead(renderHead(b"HTTP/1.1 101 Switching Protocols", pairs), len(pairs) + 1)
+    pairs = acceptance(offer.key, chosen, extensions=offer.extensions)
+    checkHead(switching(pairs), len(pairs) + 1)
     # Whoever asks like that is understood.
     again = Opening(
         offer.host, offer.target, offer.version, offer.protocols, offer.extensions

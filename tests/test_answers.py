@@ -99,7 +99,7 @@ class AcceptanceTests(SynchronousTestCase):
         ]:
             for spelled in (name, name.encode()):
                 with self.assertRaisesRegex(ValueError, "settled by the handshake"):
-                    acceptance(offer, None, [(spelled, "a")])
+                    acceptance(offer.key, None, [(spelled, "a")])
                 self.assertRaises(ValueError, checkExtra, [(spelled, b"a")])
 
     def test_extraFields(self):
@@ -109,7 +109,7 @@ class AcceptanceTests(SynchronousTestCase):
         offer = readRequest(split(handshake()))
         extra = [("X-A", "\xe9"), (b"Set-Cookie", b"a=1"), ("Set-Cookie", "b=2")]
         self.assertEqual(
-            acceptance(offer, "chat", extra),
+            acceptance(offer.key, "chat", extra),
             [
                 (b"Upgrade", b"websocket"),
                 (b"Connection", b"Upgrade"),

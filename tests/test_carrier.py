@@ -104,7 +104,7 @@ class CarrierTests(SynchronousTestCase):
         Only what has TCP's options is TCP.
         """
         for name, transport, expected, _, _ in self.rows:
-            self.assertIs(isTCP(transport), expected, name)
+            self.assertIs(isTCP(transport, transport.getHost()), expected, name)
 
     def test_isSecure(self):
         """
@@ -118,10 +118,10 @@ class CarrierTests(SynchronousTestCase):
         Only a peer over TLS has a certificate, if it has shown one.
         """
         for name, transport, _, _, _ in self.rows:
-            self.assertIsNone(peerCertificate(transport), name)
+            self.assertIsNone(peerCertificate(transport, False), name)
         transport = TLS(V4)
         transport.certificate = object()
-        self.assertIs(peerCertificate(transport), transport.certificate)
+        self.assertIs(peerCertificate(transport, True), transport.certificate)
 
     def test_endSending(self):
         """

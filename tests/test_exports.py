@@ -28,7 +28,8 @@ NAMES = """
     Steps TLSPolicy
     UpgradeRejected WebSocketClient
     WebSocketConnection WebSocketError WebSocketFactory WebSocketProtocol
-    WebSocketRequest WebSocketResource WebSocketSite connect pipe
+    WebSocketRequest WebSocketResource WebSocketSite broadcast connect isCompiled
+    keepFreedMemory pipe
 """.split()
 
 ERRORS = """

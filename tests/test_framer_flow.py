@@ -6,6 +6,7 @@ Tests for L{twisted_ws._wire.framer}: pausing, and being called while it calls.
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.task import Clock
@@ -324,7 +325,7 @@ class ClosingWhilePausedTests(SynchronousTestCase):
                 raise RuntimeError
 
         ours, _ = carrierPair()
-        request: Any = object()
+        request: Any = SimpleNamespace(localAddress=ours.getHost())
         connection = WebSocketConnection(ServerConfig(), Clock(), None, request)
         connection.connect(ours, Fails())
         connection.dataReceived(rawFrame(TEXT, b"x", KEY))

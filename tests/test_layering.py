@@ -19,18 +19,18 @@ PACKAGE = Path(twisted_ws.__file__).parent
 
 # Each may import only what stands to its left.
 ORDER = """
-    _wire errors ending origin interfaces config extensions carrier _buffered eager
-    delivery budget holds tickets timers pings keepalive watches waiting outbox
-    outgoing pongs pending incoming reception transmission connection receiver piping
-    request application steps sparing limits buckets rates credentials schemes
-    authentication paths router head descriptors admission draining protocol _channel
-    resource site url _context tls certificates attempt client service demo declared
-    tap testing __init__
+    _wire memory errors ending origin interfaces config extensions carrier _buffered
+    dropping eager delivery budget holds tickets timers pings keepalive watches waiting
+    outbox outgoing pongs pending incoming reception transmission connection receiver
+    piping request application steps sparing limits buckets rates credentials schemes
+    authentication paths router head descriptors admission draining broadcasting
+    protocol _channel resource site url _context tls certificates attempt client service
+    demo declared tap testing __init__
 """.split()
 
 WIRE_ORDER = """
-    errors closing state life frames masks chain sender prepared hooks framer headers cookies
-    forwarded handshake opening
+    errors closing state life gathering frames _payloads_pure payloads masks chain
+    sender prepared hooks assembling framer headers cookies forwarded handshake opening
     __init__
 """.split()
 

@@ -333,7 +333,7 @@ class ClosingTests(SynchronousTestCase):
                     self.assertTrue(same, f"{name}, {role}")
                 self.assertEqual(order, list(range(5)), name)
                 outbox = c.connection._outbox
-                self.assertEqual((outbox.held, outbox.size, outbox._lost), (0, 0, []))
+                self.assertEqual((outbox.held, outbox.size, outbox._lost), (0, 0, None))
                 self.assertEqual(c.connection.bufferedAmount, 0, name)
 
     def test_abortDropsAtOnce(self):

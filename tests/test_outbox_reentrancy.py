@@ -83,7 +83,7 @@ class ActTests(SynchronousTestCase):
             self.assertTrue(each.called, name)
         self.assertEqual((c.receiver.losses, c.timers), (1, 0), name)
         left = c.connection._outbox
-        self.assertEqual((left.held, left._waiting, left._lost), (0, None, []), name)
+        self.assertEqual((left.held, left._waiting, left._lost), (0, None, None), name)
         self.assertEqual(c.server.factory.budget.held if c.isServer else 0, 0, name)
 
     def test_delivered(self):

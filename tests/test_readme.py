@@ -176,6 +176,20 @@ class MemoryTests(SynchronousTestCase):
         (connection,) = server.factory.connections
         self.assertEqual(connection.receiver.messages, ["abc"])
 
+    def test_announce(self) -> None:
+        """
+        All get it, and some get it again.
+        """
+        server = MemoryServer(RecordingReceiver)
+        clients = [RecordingReceiver() for _ in range(3)]
+        for each in clients:
+            self.successResultOf(server.connect("/", each))
+        room = list(server.factory.connections)[:1]
+        self.names["announce"](server.factory, room, "news")
+        server.flush()
+        received = sorted(each.messages for each in clients)
+        self.assertEqual(received, [["news"], ["news"], ["news", "news"]])
+
     def test_compression(self) -> None:
         """
         What is long is compressed, what is secret is not.

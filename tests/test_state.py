@@ -9,6 +9,7 @@ the cell's state.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from twisted.internet.address import IPv4Address
@@ -161,7 +162,8 @@ class Subject:
         self.carrier = WatchedCarrier()
         self.receiver = FragileReceiver()
         config = (ServerConfig if isServer else ClientConfig)(keepalive=False)
-        request: Any = object() if isServer else None
+        host = SimpleNamespace(localAddress=self.carrier.getHost())
+        request: Any = host if isServer else None
         self.connection = WebSocketConnection(config, self.clock, None, request)
         self.carrier.protocol = self.connection
         self.connection.connect(self.carrier, self.receiver)

@@ -356,7 +356,7 @@ class PatienceTests(TLSServerTests):
         peer = await self.speak()
         protocol = await self.factory.built.get()
         arrived: Deferred[bytes] = Deferred()
-        self.patch(protocol, "lineReceived", arrived.callback)
+        self.patch(protocol, "headBegan", arrived.callback)
         peer.send(handshake()[:20])
         self.assertEqual(await arrived, b"GET / HTTP/1.1")
         self.clock.advance(10)

@@ -358,7 +358,7 @@ class RefusedTests(ServerTests):
             peer.send(handshake())
             peer.send(handshake() + HELLO)
             self.assertEqual(server.outgoing.count(b"HTTP/1.1 "), 1)
-            self.assertEqual(server.protocol.clearLineBuffer(), b"")
+            self.assertEqual(server.protocol._buffer, b"")
 
     def test_pipelinedBehindARejection(self):
         """

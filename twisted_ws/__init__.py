@@ -8,6 +8,8 @@ WebSockets (RFC 6455) for Twisted: servers, clients, and C{twistd websocket}.
 from ._wire.closing import Close, CloseCode
 from ._wire.cookies import Cookie
 from ._wire.frames import Frame, Opcode
+from ._wire.payloads import isCompiled
+from .broadcasting import broadcast
 from .certificates import ServerCertificates
 from .client import WebSocketClient, connect
 from .config import ClientConfig, ServerConfig
@@ -25,6 +27,7 @@ from .errors import (
 )
 from .extensions import PerMessageDeflate
 from .limits import LimitConnections
+from .memory import keepFreedMemory
 from .piping import pipe
 from .protocol import WebSocketFactory, WebSocketProtocol
 from .rates import RateLimit
@@ -72,6 +75,9 @@ __all__ = [
     "WebSocketRequest",
     "WebSocketResource",
     "WebSocketSite",
+    "broadcast",
     "connect",
+    "isCompiled",
+    "keepFreedMemory",
     "pipe",
 ]

@@ -32,9 +32,10 @@ _REASONS = {
 }
 
 
-class Heads:
+class Heads(dict[Any, float]):
     """
-    The sockets that have not sent the head of a request yet, the oldest first.
+    The sockets that have not sent the head of a request yet, the oldest first, and
+    since when.
     """
 
     patience = 1.0
@@ -43,11 +44,8 @@ class Heads:
     """
 
     def __init__(self, clock: IReactorTime) -> None:
+        dict.__init__(self)
         self._clock = clock
-        self._since: dict[Any, float] = {}
-
-    def __len__(self) -> int:
-        return len(self._since)
 
     def add(self, protocol: Any) -> None:
         """
@@ -55,13 +53,13 @@ class Heads:
 
         @param protocol: has C{giveWay}, which drops its connection.
         """
-        self._since[protocol] = self._clock.seconds()
+        self[protocol] = self._clock.seconds()
 
     def discard(self, protocol: Any) -> None:
         """
         One less, if it is here.
         """
-        self._since.pop(protocol, None)
+        self.pop(protocol, None)
 
     def makeRoom(self) -> bool:
         """
@@ -70,10 +68,10 @@ class Heads:
 
         @return: whether there is room now.
         """
-        for protocol, since in self._since.items():
+        for protocol, since in self.items():
             if self._clock.seconds() - since < self.patience:
                 return False
-            del self._since[protocol]
+            del self[protocol]
             protocol.giveWay()
             return True
         return False
@@ -85,6 +83,7 @@ class Admission:
 
     @ivar heads: the protocols that read a head, L{Heads}.
     @ivar refused: those that have refused their client, which has not left yet.
+    @ivar maxPending: C{maxPendingHandshakes}.
     """
 
     _log = Logger()
@@ -102,6 +101,8 @@ class Admission:
         """
         self.heads = Heads(clock)
         self.refused: set[Any] = set()
+        most = config.maxPendingHandshakes
+        self.maxPending = inf if most is None else most
         self._config = config
         self._clock = clock
         self._connections = connections
@@ -118,19 +119,12 @@ class Admission:
         return max(1, descriptors() - _SPARE)
 
     @property
-    def maxPending(self) -> float:
-        """
-        C{maxPendingHandshakes}.
-        """
-        most = self._config.maxPendingHandshakes
-        return inf if most is None else most
-
-    @property
     def sockets(self) -> int:
         """
         How many there are that we know of.
         """
-        return len(self._connections) + self._pending + len(self.refused)
+        pending = len(self.heads) + len(self._requests)
+        return len(self._connections) + pending + len(self.refused)
 
     @property
     def _pending(self) -> int:
@@ -143,7 +137,9 @@ class Admission:
         """
         if self._pending >= self.maxPending and not self.heads.makeRoom():
             return "maxPendingHandshakes"
-        if self.sockets >= self.maxConnections + self.maxPending:
+        sockets, most = self.sockets, self.maxPending
+        # The system is not asked for its limit before that can matter.
+        if sockets >= most and sockets >= self.maxConnections + most:
             return "maxConnections"
         return None
 

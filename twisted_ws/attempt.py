@@ -58,7 +58,6 @@ class WebSocketClientProtocol(HeadReceiver):
         HeadReceiver.__init__(self, config)
         self.opened: Deferred[Any] = Deferred()
         self._opening = opening
-        self._config = config
         self._clock = clock
         self._makeReceiver = makeReceiver
         self._attempt = attempt
@@ -76,17 +75,14 @@ class WebSocketClientProtocol(HeadReceiver):
             return
         self.transport.write(self._opening.render())
 
-    def lineReceived(self, line: bytes) -> None:
+    def headBegan(self, line: bytes) -> None:
         """
-        Collect the head; what does not begin as one is not waited for.
+        What does not begin as a head is not waited for.
         """
-        if line and not self._head:
-            try:
-                readResponse([line])
-            except InvalidUpgrade as error:
-                self._fail(error)
-                return
-        HeadReceiver.lineReceived(self, line)
+        try:
+            readResponse([line])
+        except InvalidUpgrade as error:
+            self._fail(error)
 
     def headTooLong(self, reason: str, option: str) -> None:
         """

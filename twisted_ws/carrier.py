@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.interfaces import ISSLTransport, ITCPTransport
+from twisted.internet.interfaces import IAddress, ISSLTransport, ITCPTransport
 
 
 def isSecure(carrier: Any) -> bool:
@@ -20,21 +20,23 @@ def isSecure(carrier: Any) -> bool:
     return bool(ISSLTransport.providedBy(carrier))
 
 
-def peerCertificate(carrier: Any) -> Any:
+def peerCertificate(carrier: Any, isSecure: bool) -> Any:
     """
+    @param isSecure: whether it is TLS.
     @return: the certificate by which the peer authenticated itself, an
         L{X509<OpenSSL.crypto.X509>}; C{None} when it did not.
     """
-    return carrier.getPeerCertificate() if isSecure(carrier) else None
+    return carrier.getPeerCertificate() if isSecure else None
 
 
-def isTCP(carrier: Any) -> bool:
+def isTCP(carrier: Any, host: IAddress) -> bool:
     """
     Tell whether C{carrier} has TCP's options; a UNIX socket claims to.
+
+    @param host: its own address, which costs a system call to ask for.
     """
-    return bool(ITCPTransport.providedBy(carrier)) and isinstance(
-        carrier.getHost(), (IPv4Address, IPv6Address)
-    )
+    isInternet = isinstance(host, (IPv4Address, IPv6Address))
+    return isInternet and bool(ITCPTransport.providedBy(carrier))
 
 
 def endSending(carrier: Any) -> None:

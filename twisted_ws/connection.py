@@ -28,7 +28,8 @@ from ._wire.state import Action, Event, State
 from .budget import Budget
 from .carrier import endSending, isTCP
 from .config import ConnectionConfig
-from .eager import eagerly
+from .dropping import drop
+from .eager import eagerly, readMuch
 from .ending import explain
 from .errors import ConnectionClosed
 from .interfaces import IExtension, IWebSocketTransport
@@ -92,7 +93,7 @@ class WebSocketConnection(Transmission):
         self._detail = ""
         self._cause: BaseException | None = None
         self._ended: ConnectionClosed | None = None
-        self._waiting: list[Deferred[ConnectionClosed]] = []
+        self._waiting: list[Deferred[ConnectionClosed]] | None = None
         self._listedIn: set[WebSocketConnection] | None = None
 
     def __repr__(self) -> str:
@@ -101,7 +102,7 @@ class WebSocketConnection(Transmission):
 
     # Beginning
 
-    def connect(self, carrier: Any, receiver: Any) -> None:
+    def connect(self, carrier: Any, receiver: Any, answer: bytes = b"") -> None:
         """
         Begin.  For upgraders: the handshake is done and C{carrier} is ours.
 
@@ -110,12 +111,16 @@ class WebSocketConnection(Transmission):
             C{connectionLost}.
         @param receiver: an L{IMessageReceiver
             <twisted_ws.interfaces.IMessageReceiver>}.
+        @param answer: what ends the handshake; written before all else.
         """
         self.carrier = carrier
-        self._connectWrite(eagerly(carrier))
+        self._connectWrite(*eagerly(carrier))
+        readMuch(carrier, False)
+        if answer:
+            self._write(answer)
         carrier.registerProducer(self._outbox, True)
         self._isProducing = True
-        if isTCP(carrier):
+        if isTCP(carrier, self.getHost()):
             carrier.setTcpNoDelay(self.config.disableNagleAlgorithm)
             if self.config.useNativeKeepalive:
                 carrier.setTcpKeepAlive(True)
@@ -168,7 +173,8 @@ class WebSocketConnection(Transmission):
         """
         See L{IWebSocketTransport.getHost}.
         """
-        if self.carrier is None and self.request is not None:
+        if self.request is not None:
+            # A transport asks the system each time.
             return self.request.localAddress
         address: IAddress = self.carrier.getHost()
         return address
@@ -300,6 +306,8 @@ class WebSocketConnection(Transmission):
         if self._ended is not None:
             return succeed(self._ended)
 
+        if self._waiting is None:
+            self._waiting = []
         waiting: Deferred[ConnectionClosed] = Deferred(self._waiting.remove)
         self._waiting.append(waiting)
         return waiting
@@ -335,8 +343,9 @@ class WebSocketConnection(Transmission):
     def _discarding(self) -> None:
         self._leaveOpen()
         Transmission._discarding(self)
-        self.carrier.resumeProducing()
-        self._writeGathered()
+        if self._holds:
+            self.carrier.resumeProducing()
+        self._flush()
         self._outbox.flush()
         self._stopProducing()
         if not self._isServer:
@@ -345,7 +354,7 @@ class WebSocketConnection(Transmission):
         if self.closeReceived is None:
             endSending(self.carrier)
         else:
-            self.carrier.loseConnection()
+            drop(self.carrier)
 
     def _closeTimedOut(self) -> None:
         self._closeTimer = None
@@ -417,10 +426,12 @@ class WebSocketConnection(Transmission):
         """
         if self._happened(Event.LOST) is not Action.END:
             return
-        if self._closeTimer is not None:
+        if self._closeTimer is None:
+            self._stopWatching()
+        else:
+            # It was set when watching ended.
             self._closeTimer.cancel()
             self._closeTimer = None
-        self._stopWatching()
         self._connectWrite(ignore)
         for extension in self.extensions:
             try:

@@ -25,7 +25,7 @@ def explain(
     @param cause: the violation or the application's exception that ended it.
     @param reason: what the carrier said.
     """
-    dropped = reason.check(ConnectionDone)
+    dropped = isinstance(reason.value, ConnectionDone)
     clean = life.closeSent is not None and life.closeReceived is not None
     if not clean and not detail and cause is None:
         detail = (

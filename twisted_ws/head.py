@@ -31,13 +31,18 @@ class HeadReceiver(LineReceiver):
 
     def __init__(self, config: ConnectionConfig) -> None:
         self.MAX_LENGTH = config.maxHeaderLine
-        self._maxSize = config.maxHeaderSize
-        self._maxLines = config.maxHeaderLines
+        self._config = config
         self._head: list[bytes] = []
         self._headSize = 0
         self._connection: WebSocketConnection | None = None
 
     # For subclasses
+
+    def headBegan(self, line: bytes) -> None:
+        """
+        The first line of a head came.  One that is enough to refuse it need not be
+        followed by others.
+        """
 
     def headReceived(self, lines: list[bytes]) -> None:
         """
@@ -49,7 +54,7 @@ class HeadReceiver(LineReceiver):
 
     def headTooLong(self, reason: str, option: str) -> None:
         """
-        A head is over a limit.
+        A head is over a limit; nothing more of it is wanted.
 
         @param option: its name.
         """
@@ -68,15 +73,18 @@ class HeadReceiver(LineReceiver):
         Collect the head; at its empty line, hand it on.
         """
         self._headSize += len(line) + 2
+        head = self._head
         if not line:
-            head, self._head = self._head, []
+            self._head = []
             self.headReceived(head)
-        elif self._headSize > self._maxSize:
+        elif self._headSize > self._config.maxHeaderSize:
             self.headTooLong("the head is too long", "maxHeaderSize")
-        elif len(self._head) > self._maxLines:
+        elif len(head) > self._config.maxHeaderLines:
             self.headTooLong("too many header lines", "maxHeaderLines")
         else:
-            self._head.append(line)
+            head.append(line)
+            if len(head) == 1:
+                self.headBegan(line)
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """
@@ -96,9 +104,9 @@ class HeadReceiver(LineReceiver):
         """
         The carrier is gone: tell whose it was.
         """
-        self.__dict__.pop("dataReceived", None)
         connection, self._connection = self._connection, None
         if connection is None:
             self.carrierLost(reason)
         else:
+            del self.dataReceived
             connection.connectionLost(reason)

@@ -19,7 +19,7 @@ is being written.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IDelayedCall, IPushProducer
@@ -92,7 +92,8 @@ class Outbox:
         self._controls = 0  # bytes of control frames written since it became full
         # Made when it is needed: most connections never need it.
         self._waiting: Waiting | None = None
-        self._lost: list[Delivery] = []  # fail when the connection is gone
+        # Those that fail when the connection is gone.
+        self._lost: list[Delivery] | None = None
         self._close: bytes | None = None  # a Close frame, behind all that
         self._pumping = False
         self._notice: IDelayedCall | None = None
@@ -109,7 +110,8 @@ class Outbox:
         """
         Bytes of memory that what waits costs, here and in a carrier that is full.
         """
-        return self._cost() + self._taken()
+        held = 0 if self._waiting is None else self._waiting.held
+        return held + self._taken() if self.isFull else held
 
     @property
     def left(self) -> int:
@@ -117,14 +119,15 @@ class Outbox:
         Bytes that a carrier that is full still has of what it had when it became
         full; 0 while it is not.  Only the peer makes it less.
         """
-        return max(self._taken() - self._controls, 0)
+        return max(self._taken() - self._controls, 0) if self.isFull else 0
 
     def _cost(self) -> int:
         return 0 if self._waiting is None else self._waiting.held
 
     def _taken(self) -> int:
-        if not self.isFull or self._connection is None:
-            return 0
+        """
+        @return: bytes that a carrier has which is full, as none is after the end.
+        """
         return bufferedIn(self._connection.carrier)
 
     # What comes in
@@ -303,7 +306,7 @@ class Outbox:
                 try:
                     data = connection.encodeItem(frame, item.isWhole)
                 except ConnectionNotOpen:
-                    self._lost.append(item.delivery)
+                    self._lose([item.delivery])
                     return
                 connection.writeNow(data)
                 item.delivery.done()
@@ -319,9 +322,11 @@ class Outbox:
         it is gone.
         """
         connection = self._connection
+        if self._waiting is None and self._close is None:
+            return
         while (first := self._first()) is not None:
             item, frame = first
-            self._lost.append(item.delivery)
+            self._lose([item.delivery])
             try:
                 data = connection.encodeItem(frame, item.isWhole)
             except ConnectionNotOpen:
@@ -343,19 +348,21 @@ class Outbox:
         Drop all that waits; its Deferreds fail when the connection is gone.
         """
         if self._waiting is not None:
-            self._lost += self._waiting.deliveries()
+            self._lose(self._waiting.deliveries())
             self._waiting = None
-        if self._connection is not None:
             self._connection.weigh()
 
     def release(self) -> None:
         """
         The carrier is aborted: it lets go of what it has, and nothing is to be sent.
         """
-        self.isFull = False
+        wasFull, self.isFull = self.isFull, False
         self._close = None
-        self._stopNotice()
+        if self._notice is not None:
+            self._stopNotice()
         self.discard()
+        if wasFull:
+            self._connection.weigh()
 
     def end(self, closed: ConnectionClosed) -> None:
         """
@@ -364,9 +371,14 @@ class Outbox:
         self.release()
         # It holds us, and is to be gone when its last user lets go.
         self._connection = None
-        lost, self._lost = self._lost, []
-        for delivery in lost:
+        lost, self._lost = self._lost, None
+        for delivery in lost or ():
             delivery.fail(closed.again())
+
+    def _lose(self, deliveries: Iterable[Delivery]) -> None:
+        if self._lost is None:
+            self._lost = []
+        self._lost += deliveries
 
     def _stopNotice(self) -> None:
         if self._notice is not None:

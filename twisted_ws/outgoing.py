@@ -30,6 +30,12 @@ from ._wire.frames import Frame, Opcode, asBytes
 from .errors import ConnectionClosed
 
 
+def nobody() -> None:
+    """
+    Is told of failures where nobody else is.
+    """
+
+
 class SendGate:
     """
     Open while no more than C{sendHighWater} bytes wait.
@@ -52,7 +58,7 @@ class SendGate:
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, failed: Callable[[], object] = lambda: None
+        self, clock: IReactorTime, failed: Callable[[], object] = nobody
     ) -> None:
         """
         @param failed: called, while the exception is handled, when the application's
@@ -63,8 +69,9 @@ class SendGate:
         self._failed = failed
         self._isShut = False
         self._closed: ConnectionClosed | None = None
-        # A set with an order, from which any can be taken in no time.
-        self._waiting: OrderedDict[Deferred[None], None] = OrderedDict()
+        # A set with an order, from which any can be taken in no time; made when it is
+        # needed.
+        self._waiting: OrderedDict[Deferred[None], None] | None = None
         self._producer: Any = None
         self._pulling = False
         self._pull: IDelayedCall | None = None
@@ -78,6 +85,8 @@ class SendGate:
             return fail(self._closed.again())
         if self.isOpen:
             return succeed(None)
+        if self._waiting is None:
+            self._waiting = OrderedDict()
         waiting: Deferred[None] = Deferred(self._waiting.pop)
         self._waiting[waiting] = None
         return waiting
@@ -144,8 +153,8 @@ class SendGate:
 
     def _stopProducer(self) -> None:
         producer = self._producer
-        self.unregisterProducer()
         if producer is not None:
+            self.unregisterProducer()
             try:
                 producer.stopProducing()
             except BaseException:
@@ -157,8 +166,9 @@ class SendGate:
         The connection is gone: fail what still waits.
         """
         self._closed = closed
-        self.shut()
-        self._failed = lambda: None
+        if not self._isShut:
+            self.shut()
+        self._failed = nobody
         while self._waiting:
             self._waiting.popitem(last=False)[0].errback(closed.again())
 

@@ -79,7 +79,7 @@ class Pings:
         """
         The connection is gone: no pong will come.
         """
-        waiting, self._waiting = self._waiting or deque(), None
-        for ping in waiting:
+        waiting, self._waiting = self._waiting, None
+        for ping in waiting or ():
             if not ping.answered.called:
                 ping.answered.errback(closed.again())

@@ -8,26 +8,25 @@ A server on a port of its own: L{WebSocketFactory} and L{WebSocketProtocol}.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IAddress,
+    IDelayedCall,
     IProtocolNegotiationFactory,
     IReactorTime,
 )
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
-from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ._wire.errors import ConnectionNotOpen, IllegalFrame, InvalidUpgrade
-from ._wire.handshake import readRequest, refusal, withoutBody
-from ._wire.headers import renderHead
-from ._wire.prepared import Prepared
+from ._wire.errors import InvalidUpgrade
+from ._wire.handshake import readRequest, refusal, switching, withoutBody
 from .admission import Admission
 from .application import Application, checkApplication, run
+from .broadcasting import MEMBERS_PER_TURN, begin, lineOf
 from .budget import Budget
 from .carrier import endSending
 from .config import ServerConfig
@@ -40,7 +39,7 @@ from .timers import Timers
 
 
 @implementer(IUpgrader)
-class WebSocketProtocol(HeadReceiver, TimeoutMixin):
+class WebSocketProtocol(HeadReceiver):
     """
     The bytes of one connection to a port: lines until the handshake's head is
     complete, raw from then on.  While the request is undecided the carrier is not
@@ -55,20 +54,15 @@ class WebSocketProtocol(HeadReceiver, TimeoutMixin):
     transport: Any
     _log = Logger()
 
-    if TYPE_CHECKING:  # Twisted does not annotate it
-
-        def setTimeout(self, period: float | None) -> None: ...
-
     def __init__(self, factory: WebSocketFactory) -> None:
         HeadReceiver.__init__(self, factory.config)
         self.factory = factory
         self.clock = factory.timers
         self.budget = factory.budget
         self._admission = factory.admission
-        # TimeoutMixin's way to be given a clock.
-        self.callLater = factory.timers.callLater  # type: ignore[method-assign,assignment]
+        self._timer: IDelayedCall | None = None
         self._request: WebSocketRequest | None = None
-        self._early: list[bytes] = []
+        self._early = b""
         self._refused = False
 
     # Reading the head
@@ -80,7 +74,9 @@ class WebSocketProtocol(HeadReceiver, TimeoutMixin):
         option = self._admission.refusesSockets()
         if option is None:
             self._admission.heads.add(self)
-            self.setTimeout(self.factory.config.handshakeTimeout)
+            self._timer = self.clock.callLater(
+                self._config.handshakeTimeout, self._timeIsUp
+            )
         else:
             self.refuse(self._admission.refusal(option, self.transport.getPeer()))
 
@@ -89,7 +85,7 @@ class WebSocketProtocol(HeadReceiver, TimeoutMixin):
         Another needs our place.
         """
         self._refused = True
-        self.setTimeout(None)
+        self._stopTimer()
         self.transport.abortConnection()
 
     def headTooLong(self, reason: str, option: str) -> None:
@@ -138,7 +134,7 @@ class WebSocketProtocol(HeadReceiver, TimeoutMixin):
         if self._connection is not None:
             self._connection.dataReceived(data)
         elif not self._refused:
-            self._early.append(data)
+            self._early += data
             self.transport.pauseProducing()
 
     # The verdict
@@ -152,15 +148,14 @@ class WebSocketProtocol(HeadReceiver, TimeoutMixin):
         """
         See L{IUpgrader.upgrade}.
         """
-        self.setTimeout(None)
+        self._stopTimer()
         self._request = None
-        self.transport.write(renderHead(b"HTTP/1.1 101 Switching Protocols", headers))
         self.handOver(connection)
         self.factory.connectionAccepted(connection)
-        connection.connect(self.transport, receiver)
+        connection.connect(self.transport, receiver, switching(headers))
         if self._early:
-            early, self._early = self._early, []
-            connection.dataReceived(b"".join(early))
+            early, self._early = self._early, b""
+            connection.dataReceived(early)
             if not connection.isPaused:
                 self.transport.resumeProducing()
 
@@ -172,11 +167,11 @@ class WebSocketProtocol(HeadReceiver, TimeoutMixin):
         self._admission.heads.discard(self)
         self._admission.refused.add(self)
         self._request = None
-        self._early = []
+        self._early = b""
         self.setRawMode()
         self.transport.write(response)
         self.transport.resumeProducing()
-        self.setTimeout(self.factory.config.closeTimeout)
+        self._startTimer(self._config.closeTimeout)
         endSending(self.transport)
 
     def _refuse(
@@ -203,11 +198,21 @@ class WebSocketProtocol(HeadReceiver, TimeoutMixin):
 
     # The end
 
-    def timeoutConnection(self) -> None:
+    def _startTimer(self, seconds: float) -> None:
+        self._stopTimer()
+        self._timer = self.clock.callLater(seconds, self._timeIsUp)
+
+    def _stopTimer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _timeIsUp(self) -> None:
         """
         Time is up: for the head, for the verdict, or for the client to read a
         refusal.
         """
+        self._timer = None
         if self._refused:
             self.transport.abortConnection()
         elif self._request is not None:
@@ -221,7 +226,7 @@ class WebSocketProtocol(HeadReceiver, TimeoutMixin):
         """
         See L{HeadReceiver.carrierLost}.
         """
-        self.setTimeout(None)
+        self._stopTimer()
         self._admission.heads.discard(self)
         self._admission.refused.discard(self)
         request, self._request = self._request, None
@@ -324,24 +329,14 @@ class WebSocketFactory(Factory):
         message: str | bytes,
         compress: bool | None = None,
         key: Hashable = None,
-    ) -> None:
+        membersPerTurn: int = MEMBERS_PER_TURN,
+    ) -> Deferred[int]:
         """
-        Send a message to all connections that are open, but those in the middle of a
-        message that is sent piece by piece.  It is serialised once for all that do not
-        compress it.
-
-        @param compress: see L{IWebSocketTransport.sendMessage
-            <twisted_ws.interfaces.IWebSocketTransport.sendMessage>}.
-        @param key: likewise.
-        @raise UnicodeEncodeError: for text with lone surrogates.
-        @raise TypeError: for what is no message.
+        L{broadcast<twisted_ws.broadcast>} a message to all connections.  When the last
+        of them is gone after a C{drain}, what is under way ends.
         """
-        prepared = Prepared(message)
-        for connection in list(self.connections):
-            try:
-                connection.sendPrepared(prepared, compress, key)
-            except (ConnectionNotOpen, IllegalFrame):
-                pass
+        members = [(self.timers, set(self.connections))]
+        return begin(members, message, compress, key, membersPerTurn)[0]
 
     def drain(
         self,
@@ -374,7 +369,12 @@ class WebSocketFactory(Factory):
             config.drainCode if code is None else code,
             reason,
         )
-        return drain.done
+        return drain.done.addCallback(self._drained)
+
+    def _drained(self, drained: Drained) -> Drained:
+        if not self.connections:
+            lineOf(self.timers).endAll()
+        return drained
 
     def closeAllConnections(
         self, code: int = 1001, reason: str = ""

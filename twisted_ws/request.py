@@ -88,24 +88,20 @@ class WebSocketRequest:
     @ivar protocol: the subprotocol that a router chose, or C{None}.
     @ivar possibleProtocols: those of C{requestedProtocols} that routers have left to
         choose from: all, or the one by which a mount was chosen.
-    @ivar params: what routers have read out of the path, by name.
     @ivar groups: the groups of the pattern by which a router has found its
         application.
     @ivar avatar: whom the request was authenticated as, or C{None}; for steps to
         set.
     @ivar isOriginJudged: whether a step has admitted the origin already.
-    @ivar prepath: the segments of the path that routers have consumed, as bytes,
-        percent-decoded.
-    @ivar postpath: the segments still to consume.
     @ivar verdict: a L{Verdict}.
     @ivar isAbandoned: whether the peer left, or time was up, before the verdict.
     """
 
     __slots__ = """
-        __dict__ __weakref__ _answering _connection _isCarrierSecure _offer _onVerdict
+        __dict__ __weakref__ _answering _connection _isCarrierSecure _onVerdict
         _upgrader _whenAccepted _whenOver avatar clock config groups headers host
-        httpRequest isAbandoned isOriginJudged key localAddress origin params peer
-        peerCertificate possibleProtocols postpath prepath protocol requestedExtensions
+        httpRequest isAbandoned isOriginJudged key localAddress origin peer
+        peerCertificate possibleProtocols protocol requestedExtensions
         requestedProtocols resource verdict webSocketVersion
     """.split()
 
@@ -119,14 +115,13 @@ class WebSocketRequest:
         carrier: Any,
         httpRequest: Any = None,
     ) -> None:
-        self._offer = offer
         self._upgrader = upgrader
         self.clock: IReactorTime = upgrader.clock
         self.config = config
         self.peer: IAddress = carrier.getPeer()
         self.localAddress: IAddress = carrier.getHost()
-        self.peerCertificate = peerCertificate(carrier)
         self._isCarrierSecure = isSecure(carrier)
+        self.peerCertificate = peerCertificate(carrier, self._isCarrierSecure)
         self.httpRequest = httpRequest
 
         self.resource: str = offer.target
@@ -140,24 +135,18 @@ class WebSocketRequest:
 
         self.protocol: str | None = None
         self.possibleProtocols = self.requestedProtocols
-        self.params: dict[str, Any] = {}
         self.groups: tuple[str | None, ...] = ()
         self.avatar: Any = None
         self.isOriginJudged = False
-        self.prepath: list[bytes] = []
-        path = offer.target.partition("?")[0]
-        self.postpath: list[bytes] = [
-            unquote_to_bytes(segment) for segment in path[1:].split("/")
-        ]
         self.verdict = Verdict.PENDING
         self.isAbandoned = False
         self._answering: Deferred[Any] | None = None
         self._onVerdict: Callable[[], object] | None = None
         # Weakly: the connection has its request, and an open one is held by its
         # carrier.
-        self._connection: Callable[[], WebSocketConnection | None] = lambda: None
-        self._whenOver: list[Deferred[None]] = []
-        self._whenAccepted: list[Callable[[WebSocketConnection], object]] = []
+        self._connection: Callable[[], WebSocketConnection | None] = _noConnection
+        self._whenOver: tuple[Deferred[None], ...] = ()
+        self._whenAccepted: tuple[Callable[[WebSocketConnection], object], ...] = ()
 
     def __repr__(self) -> str:
         # For the log; so without the query, where tokens are, since pages cannot set
@@ -165,7 +154,30 @@ class WebSocketRequest:
         path = self.resource.partition("?")[0]
         return f"<WebSocketRequest {self.verdict.value} {path[:200]!r}>"
 
-    # What was asked for
+    # What was asked for; what few applications ask for is made when they do.
+
+    @cached_property
+    def prepath(self) -> list[bytes]:
+        """
+        The segments of the path that routers have consumed, as bytes,
+        percent-decoded.
+        """
+        return []
+
+    @cached_property
+    def postpath(self) -> list[bytes]:
+        """
+        The segments still to consume.
+        """
+        path = self.resource.partition("?")[0]
+        return [unquote_to_bytes(segment) for segment in path[1:].split("/")]
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        """
+        What routers have read out of the path, by name.
+        """
+        return {}
 
     @property
     def path(self) -> str:
@@ -239,6 +251,8 @@ class WebSocketRequest:
         @param preferClient: take the client's order instead.
         @return: one that both speak, in the client's spelling; or C{None}.
         """
+        if not self.requestedProtocols:
+            return None
         ours = [protocol.lower() for protocol in spoken]
         theirs = {each.lower(): each for each in self.requestedProtocols}
         order = list(theirs) if preferClient else ours
@@ -281,11 +295,11 @@ class WebSocketRequest:
         fields = self._addHTTP(_fields(headers, cookies))
         config = config or self.config
         agreed = negotiate(self.requestedExtensions, config.extensions)
-        response = acceptance(self._offer, chosen, fields, agreed.elements)
+        response = acceptance(self.key, chosen, fields, agreed.elements)
         connection = WebSocketConnection(
             config, self.clock, chosen, self, agreed.extensions, self._upgrader.budget
         )
-        whenAccepted, self._whenAccepted = self._whenAccepted, []
+        whenAccepted, self._whenAccepted = self._whenAccepted, ()
         for tell in whenAccepted:
             tell(connection)
         if self.isAbandoned:
@@ -353,7 +367,7 @@ class WebSocketRequest:
         if self._onVerdict is not None:
             self._onVerdict()
             self._onVerdict = None
-        waiting, self._whenOver = self._whenOver, []
+        waiting, self._whenOver = self._whenOver, ()
         for each in waiting:
             self.whenOver().chainDeferred(each)
 
@@ -364,7 +378,7 @@ class WebSocketRequest:
         """
         if self.verdict is Verdict.PENDING:
             waiting: Deferred[None] = Deferred()
-            self._whenOver.append(waiting)
+            self._whenOver += (waiting,)
             return waiting
         connection = self._connection()
         if connection is None:
@@ -376,7 +390,7 @@ class WebSocketRequest:
         Have C{tell} called with the connection, before its receiver gets it, if the
         request is accepted.  For steps.
         """
-        self._whenAccepted.append(tell)
+        self._whenAccepted += (tell,)
 
     def abandon(self) -> None:
         """
@@ -425,6 +439,12 @@ class WebSocketRequest:
             onVerdict()
 
 
+def _noConnection() -> None:
+    """
+    Stands in for the connection of a request that has none.
+    """
+
+
 def _lower(name: str | bytes) -> bytes:
     return (name.encode("latin-1") if isinstance(name, str) else name).lower()
 
@@ -434,6 +454,8 @@ def _fields(headers: HeaderItems, cookies: Iterable[Cookie]) -> Fields:
     @return: the header fields, those that set cookies last.
     @raise ValueError: when a cookie is set twice.
     """
+    if not (headers or cookies):
+        return []
     items = headers.items() if isinstance(headers, Mapping) else headers
     fields: Fields = list(items)
     seen = set()

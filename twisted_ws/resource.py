@@ -25,9 +25,10 @@ from ._wire.handshake import (
     readHeaders,
     refusal,
     standardPhrase,
+    switching,
     withoutBody,
 )
-from ._wire.headers import readFields, renderHead
+from ._wire.headers import readFields
 from .carrier import endSending
 from .connection import WebSocketConnection
 from .interfaces import IUpgrader
@@ -238,9 +239,8 @@ class _ChannelUpgrader:
         transport, early = takeOver(
             http, 101, connection.dataReceived, connection.connectionLost
         )
-        transport.write(renderHead(b"HTTP/1.1 101 Switching Protocols", headers))
         self._factory.connectionAccepted(connection)
-        connection.connect(transport, receiver)
+        connection.connect(transport, receiver, switching(headers))
         if early:
             connection.dataReceived(early)
         if not connection.isPaused:

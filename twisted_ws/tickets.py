@@ -91,12 +91,12 @@ class Ticket:
         timers: Timers,
         function: Callable[..., object],
         args: tuple[object, ...],
-        keywords: dict[str, object],
+        keywords: dict[str, object] | None,
     ) -> None:
         self._timers = timers
         self._function: Callable[..., Any] = function
         self._args = args
-        self._keywords: dict[str, object] | None = keywords or None
+        self._keywords = keywords
         self._due = 0.0
         self._lane: Lane | None = None
 
@@ -121,10 +121,12 @@ class Ticket:
         lane.tickets.append(self)
         lane.live += 1
 
-    def leave(self) -> Lane:
+    def leave(self, why: type[Exception] | None = None) -> Lane:
         """
         Be in no lane.
 
+        @param why: the error that says that it is over, if it is: then it lets go of
+            the function and its arguments.
         @return: the lane it was in.
         @raise AlreadyCalled: when the function was called before.
         @raise AlreadyCancelled: when the ticket was cancelled before.
@@ -134,21 +136,16 @@ class Ticket:
             raise self._function()
         self._lane = None
         lane.live -= 1
+        if why is not None:
+            self._function, self._args, self._keywords = why, (), None
         return lane
-
-    def finish(self, why: type[Exception]) -> None:
-        """
-        Be over, and let go of the function and its arguments.
-        """
-        self._function, self._args, self._keywords = why, (), None
 
     def run(self) -> None:
         """
         Call the function.
         """
         function, args, keywords = self._function, self._args, self._keywords
-        self.leave()
-        self.finish(AlreadyCalled)
+        self.leave(AlreadyCalled)
         function(*args, **(keywords or {}))
 
     # IDelayedCall
@@ -169,9 +166,7 @@ class Ticket:
         """
         See L{IDelayedCall.cancel}.
         """
-        lane = self.leave()
-        self.finish(AlreadyCancelled)
-        self._timers.settle(lane)
+        self._timers.settle(self.leave(AlreadyCancelled))
 
     def reset(self, secondsFromNow: float) -> None:
         """

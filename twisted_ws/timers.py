@@ -69,10 +69,9 @@ class Timers:
         """
         See L{IReactorTime.callLater}.
         """
-        full = len(self._lanes) >= _MOST_LANES and delay not in self._lanes
-        if full or not delay > 0:
+        if delay not in self._lanes and not self._mayOpen(delay):
             return self._clock.callLater(delay, callable, *args, **kwargs)
-        ticket = Ticket(self, callable, args, kwargs)
+        ticket = Ticket(self, callable, args, kwargs or None)
         self.put(ticket, delay)
         return ticket
 
@@ -94,24 +93,31 @@ class Timers:
         """
         Have a ticket called.
         """
-        key: object = delay
-        if delay not in self._lanes and (len(self._lanes) >= _MOST_LANES or delay <= 0):
-            # A ticket that is moved cannot become another clock's call.
-            key = ticket
-        lane = self._lanes.get(key)
+        lane = self._lanes.get(delay)
         due = self._clock.seconds() + delay
-        if lane is not None and lane.dues and due < lane.dues[-1]:
+        if lane is None:
+            # A ticket that is moved cannot become another clock's call.
+            lane = self._open(delay if self._mayOpen(delay) else ticket)
+        elif lane.dues and due < lane.dues[-1]:
             # The clock was put back.  Who is in that lane waits longer now, as with
             # any clock, but who comes does not wait for them.
             lane.key = lane
             self._lanes[lane] = lane
-            lane = None
-        if lane is None:
-            lane = self._lanes[key] = Lane(key)
+            lane = self._open(delay)
         ticket.enter(lane, due)
         if lane.call is None and not lane.isRunning:
             lane.due = due
             lane.call = self._clock.callLater(delay, self._laneDue, lane)
+
+    def _mayOpen(self, delay: float) -> bool:
+        """
+        Tell whether there may be a lane for C{delay} that has none.
+        """
+        return delay > 0 and len(self._lanes) < _MOST_LANES
+
+    def _open(self, key: object) -> Lane:
+        lane = self._lanes[key] = Lane(key)
+        return lane
 
     def settle(self, lane: Lane) -> None:
         """

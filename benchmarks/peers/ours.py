@@ -12,8 +12,8 @@ from twisted_ws import (
     ServerConfig,
     WebSocketFactory,
     __version__,
+    isCompiled,
 )
-from twisted_ws._wire import framer
 
 from . import ask
 from .on_reactor import serve
@@ -41,6 +41,5 @@ if __name__ == "__main__":
     asked = ask()
     config = ServerConfig(extensions=() if asked.plain else [PerMessageDeflate()])
     factory = WebSocketFactory(EchoToAll if asked.broadcast else Echo, config)
-    isCompiled = not str(framer.__file__).endswith(".py")
     kind = "compiled" if isCompiled else "pure Python"
     serve(factory, asked, and_=f"twisted-ws {__version__} ({kind})")
