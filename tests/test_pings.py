@@ -188,7 +188,7 @@ class RoundTripTests(SynchronousTestCase):
             c.advance(0.5)
             c.send(pongTo(c.take()[0]))
         self.assertEqual(trips, [None, 0.5, 0.5, 0.5])
-        c.connection._pings._waiting[0].answered.addErrback(lambda failure: None)
+        c.connection._madePings._waiting[0].answered.addErrback(lambda failure: None)
         c.dropCarrier()
 
     def test_failingCallback(self):

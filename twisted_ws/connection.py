@@ -261,7 +261,7 @@ class WebSocketConnection(Transmission):
         """
         Whether a ping would not wait.
         """
-        return self._gate.isOpen
+        return self.isWritable
 
     def abandon(self, detail: str, what: str) -> None:
         """
@@ -328,7 +328,8 @@ class WebSocketConnection(Transmission):
                 self.config.closeTimeout, self._closeTimedOut
             )
         self._stopWatching()
-        self._gate.shut()
+        if self._madeGate is not None:
+            self._madeGate.shut()
 
     def _stopWatching(self) -> None:
         self._stopReception()
@@ -442,8 +443,10 @@ class WebSocketConnection(Transmission):
                 )
         self._ended = ended = explain(self, self._detail, self._cause, reason)
         self._outbox.end(ended)
-        self._gate.end(ended)
-        self._pings.end(ended)
+        if self._madeGate is not None:
+            self._madeGate.end(ended)
+        if self._madePings is not None:
+            self._madePings.end(ended)
         self._reported = 0
         self._endReception(ended)
         self.weigh()

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.test_memory -*-
+# -*- test-case-name: tests.test_kept_memory -*-
 # Copyright (c) the twisted_ws authors. Apache License 2.0, see LICENSE.
 
 """

@@ -31,7 +31,7 @@ class Transmission(Reception):
     The sending half of a connection.
     """
 
-    __slots__ = ("_gate", "_outbox", "_pings")
+    __slots__ = ("_madeGate", "_madePings", "_outbox")
 
     _ended: ConnectionClosed | None
     _watches: Watches | None
@@ -39,8 +39,27 @@ class Transmission(Reception):
     def _initTransmission(self) -> None:
         self._sent = SENT
         self._outbox = Outbox(self)  # type: ignore[arg-type]
-        self._gate = SendGate(self.clock, self._receiverFailed)
-        self._pings = Pings(self.clock)
+        # Made when they are needed: most connections never need them.
+        self._madeGate: SendGate | None = None
+        self._madePings: Pings | None = None
+
+    @property
+    def _gate(self) -> SendGate:
+        gate = self._madeGate
+        if gate is None:
+            gate = self._madeGate = SendGate(self.clock, self._receiverFailed)
+            if self._ended is not None:
+                gate.end(self._ended)
+            elif self.state != State.OPEN:
+                gate.shut()
+        return gate
+
+    @property
+    def isWritable(self) -> bool:
+        """
+        Whether no more than C{sendHighWater} bytes wait.
+        """
+        return self._madeGate is None or self._madeGate.isOpen
 
     # Sending
 
@@ -50,7 +69,7 @@ class Transmission(Reception):
         """
         if self.state == State.OPEN:
             self._outbox.judge()
-            if not self._gate.isOpen:
+            if not self.isWritable:
                 return False
         self.sendMessage(message, compress)
         return True
@@ -75,13 +94,16 @@ class Transmission(Reception):
         """
         if self._ended is not None:
             return fail(self._ended.again())
+        pings = self._madePings
+        if pings is None:
+            pings = self._madePings = Pings(self.clock)
         if payload is None:
-            payload = self._pings.newPayload()
+            payload = pings.newPayload()
         try:
             self.sendFrame(Frame(Opcode.PING, payload))
         except ConnectionNotOpen as error:
             return fail(error)
-        return self._pings.sent(payload)
+        return pings.sent(payload)
 
     def pong(self, payload: bytes = b"") -> None:
         """
@@ -90,7 +112,8 @@ class Transmission(Reception):
         self.sendFrame(Frame(Opcode.PONG, payload))
 
     def _ponged(self, payload: bytes) -> None:
-        self._pings.answered(payload)
+        if self._madePings is not None:
+            self._madePings.answered(payload)
         if self._pongReceived is not None:
             try:
                 self._pongReceived(payload)
@@ -194,9 +217,10 @@ class Transmission(Reception):
         C{sendHighWater} was reached, or C{sendLowWater}.
         """
         if not isCongested:
-            self._gate.resumeProducing()
+            if self._madeGate is not None:
+                self._madeGate.resumeProducing()
             # Who was told of it may have filled the carrier again.
-            if self._gate.isOpen and self._holds & Hold.CONGESTION:
+            if self.isWritable and self._holds & Hold.CONGESTION:
                 self.release(Hold.CONGESTION)
             return
         self._gate.pauseProducing()

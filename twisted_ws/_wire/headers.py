@@ -22,30 +22,6 @@ _TEXT_TOKEN = re.compile(_TOKEN.pattern.decode("ascii"))
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 
 
-_USUAL = {
-    name: name
-    for name in (
-        b"accept-encoding",
-        b"accept-language",
-        b"cache-control",
-        b"connection",
-        b"cookie",
-        b"host",
-        b"origin",
-        b"pragma",
-        b"sec-websocket-extensions",
-        b"sec-websocket-key",
-        b"sec-websocket-protocol",
-        b"sec-websocket-version",
-        b"upgrade",
-        b"user-agent",
-    )
-}
-"""
-Names that most opening handshakes have, to have each once.
-"""
-
-
 class Headers:
     """
     The header fields of a request or a response, in the order they came.
@@ -55,22 +31,29 @@ class Headers:
     L{twisted.web.http_headers.Headers}.
     """
 
-    __slots__ = ("_names", "_values")
+    __slots__ = ("_text",)
 
     def __init__(self, pairs: Iterable[tuple[bytes, bytes]] = ()) -> None:
-        fields = [(name.lower(), value) for name, value in pairs]
-        # Each open connection has them: so not as pairs, and usual names not anew.
-        self._names = tuple([_USUAL.get(name, name) for name, _ in fields])
-        self._values = tuple([value for _, value in fields])
+        """
+        @raise ValueError: for a line feed, which no field has.
+        """
+        parts: list[bytes] = []
+        for name, value in pairs:
+            parts += name.lower(), value
+        # Each open connection has them, and they are seldom asked for: so as one text.
+        self._text = b"\n".join(parts)
+        if parts and self._text.count(b"\n") != len(parts) - 1:
+            raise ValueError("a line feed in a header field")
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
         """
         Go over the fields as pairs of bytes, names in lower case.
         """
-        return zip(self._names, self._values, strict=True)
+        parts = self._text.split(b"\n")
+        return zip(parts[::2], parts[1::2], strict=False)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return (self._text.count(b"\n") + 1) >> 1
 
     def __contains__(self, name: str) -> bool:
         return bool(self.getAll(name))
@@ -88,8 +71,6 @@ class Headers:
         return self._valuesOf(name.lower())
 
     def _valuesOf(self, wanted: bytes) -> list[bytes]:
-        if wanted not in self._names:
-            return []
         return [value for name, value in self if name == wanted]
 
     def grouped(self) -> dict[str, list[str]]:
