@@ -210,8 +210,8 @@ def checkKept(framer: Receiving) -> None:
         return
     assert framer.held <= 2 + 4 + 125 or framer._paused, framer.held
     kept = 0
-    if isinstance(framer._sink, Stream):
-        assert len(framer._sink.data) <= framer.mostTaken, "it is over its limit"
+    if isinstance(framer._stream, Stream):
+        assert len(framer._stream.data) <= framer.mostTaken, "it is over its limit"
     elif framer._sink is not None:
         kept += framer._sink.tell()
         assert kept <= framer._maxMessage, "a message is over its limit"

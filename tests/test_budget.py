@@ -84,7 +84,7 @@ class BudgetTests(SynchronousTestCase):
         "unmasked",
         "messageReceived",
         "sendMessage",
-        "frameHeader",
+        "wholeFrame",
         "_put",
     ]
     JOINED: ClassVar = ["_writeBuffers"]

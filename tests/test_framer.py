@@ -519,6 +519,10 @@ class LinearTests(SynchronousTestCase):
                 sizes.append(stop - start)
                 Collector.take(self, data, start, stop, key)
 
+            def takeMasked(self, data: bytes, start: int, stop: int) -> None:
+                sizes.append(stop - start)
+                Collector.takeMasked(self, data, start, stop)
+
         self.patch(framerModule, "unmasked", countingUnmasked)
         self.patch(assemblingModule, "Collector", CountingCollector)
         rows = (

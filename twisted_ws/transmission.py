@@ -184,7 +184,7 @@ class Transmission(Reception):
         """
         Write to the carrier when the read is handled that is being handled, if any.
         """
-        self._put(data)
+        Reception._writeControl(self, data)
 
     def encodeItem(self, frame: Frame, isWhole: bool) -> bytes:
         """

@@ -24,6 +24,8 @@ cdef extern from "Python.h":
 cdef enum:
     # An announcement beyond this counts as this, so that no sum overflows.
     MOST = 1 << 30
+    # Bytes of which there may be four times as many as came.
+    SMALL = 1 << 12
 
 
 cdef void mix(
@@ -66,6 +68,49 @@ cpdef bytes unmasked(bytes data, Py_ssize_t start, Py_ssize_t stop):
     return mixed
 
 
+cdef int headerSize(Py_ssize_t size) noexcept nogil:
+    return 2 if size < 126 else 4 if size < 65536 else 10
+
+
+cdef void writeHeader(char *target, int first, Py_ssize_t size, int bit) noexcept nogil:
+    cdef int at
+    target[0] = <char>first
+    if size < 126:
+        target[1] = <char>(bit | size)
+    elif size < 65536:
+        target[1] = <char>(bit | 126)
+        target[2] = <char>(size >> 8)
+        target[3] = <char>size
+    else:
+        target[1] = <char>(bit | 127)
+        for at in range(8):
+            target[9 - at] = <char>(<uint64_t>size >> 8 * at)
+
+
+cpdef bytes frameHeader(int first, Py_ssize_t size, bint masked):
+    cdef bytes header = PyBytes_FromStringAndSize(NULL, headerSize(size))
+    writeHeader(PyBytes_AS_STRING(header), first, size, 0x80 if masked else 0)
+    return header
+
+
+cpdef bytes wholeFrame(int first, bytes payload, bytes key):
+    if payload is None or key is None or PyBytes_GET_SIZE(key) not in (0, 4):
+        raise ValueError("a key has four bytes")
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(payload)
+    cdef Py_ssize_t before = headerSize(size) + PyBytes_GET_SIZE(key)
+    cdef bytes frame = PyBytes_FromStringAndSize(NULL, before + size)
+    cdef char *target = PyBytes_AS_STRING(frame)
+    cdef const char *source = PyBytes_AS_STRING(payload)
+    if key:
+        writeHeader(target, first, size, 0x80)
+        memcpy(target + before - 4, PyBytes_AS_STRING(key), 4)
+        mix(source, target + before, size, PyBytes_AS_STRING(key))
+    else:
+        writeHeader(target, first, size, 0)
+        memcpy(target + before, source, size)
+    return frame
+
+
 cdef class Collector:
     """
     What is collected is written where it stays: into the C{bytes} that C{getvalue} gives
@@ -90,7 +135,7 @@ cdef class Collector:
             # Room is made as bytes come, and not as they are announced: who only
             # announces them costs no memory.
             room = needed * 4
-            if room > self._expected:
+            if room > self._expected and room > SMALL:
                 room = max(self._expected, needed + (needed >> 3))
             if self._held is None:
                 self._held = PyBytes_FromStringAndSize(NULL, room)
@@ -122,6 +167,15 @@ cdef class Collector:
             mix(source, target, stop - start, PyBytes_AS_STRING(key))
         else:
             memcpy(target, source, stop - start)
+
+    cpdef takeMasked(self, bytes data, Py_ssize_t start, Py_ssize_t stop):
+        if data is None or not 4 <= start <= stop <= PyBytes_GET_SIZE(data):
+            raise ValueError("no such part")
+        if stop == start:
+            return
+        cdef char *target = self._room(stop - start)
+        cdef const char *source = PyBytes_AS_STRING(data) + start
+        mix(source, target, stop - start, source - 4)
 
     cpdef write(self, bytes chunk):
         if chunk is None:

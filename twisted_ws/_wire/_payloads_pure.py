@@ -3,12 +3,17 @@
 
 """
 Masking (RFC 6455 section 5.3) as fast as it can be done in Python, by integers of any
-length; and collecting.  C{_payloads.pyx} is the same in C.
+length; framing and collecting.  C{_payloads.pyx} is the same in C.
 """
 
 from __future__ import annotations
 
 from io import BytesIO
+from struct import Struct
+
+_HEADER = Struct("!BB").pack
+_HEADER16 = Struct("!BBH").pack
+_HEADER64 = Struct("!BBQ").pack
 
 _BLOCK = 16384
 """
@@ -56,6 +61,36 @@ def unmasked(data: bytes, start: int, stop: int) -> bytes:
     return mixed.to_bytes(size, "little")
 
 
+def frameHeader(first: int, size: int, masked: bool) -> bytes:
+    """
+    Serialise what comes before a frame's payload, or before its key if it is masked
+    (RFC 6455 section 5.2).
+
+    @param first: its first byte: FIN, reserved bits and opcode.
+    @param size: bytes of its payload.
+    """
+    bit = 0x80 if masked else 0
+    if size < 126:
+        return _HEADER(first, bit | size)
+    if size < 65536:
+        return _HEADER16(first, bit | 126, size)
+    return _HEADER64(first, bit | 127, size)
+
+
+def wholeFrame(first: int, payload: bytes, key: bytes) -> bytes:
+    """
+    Serialise a frame.
+
+    @param key: what to mask it with, empty for nothing.
+    """
+    size = len(payload)
+    if key:
+        return frameHeader(first, size, True) + key + xorMask(payload, key)
+    if size < 126:  # as there, but for a call
+        return _HEADER(first, size) + payload
+    return frameHeader(first, size, False) + payload
+
+
 class Collector(BytesIO):
     """
     Puts a payload together, in linear time.
@@ -76,3 +111,9 @@ class Collector(BytesIO):
         """
         part = data[start:stop]
         self.write(xorMask(part, key) if key else part)
+
+    def takeMasked(self, data: bytes, start: int, stop: int) -> None:
+        """
+        Add a part of a read that is the payload of a frame; see L{unmasked}.
+        """
+        self.write(unmasked(data, start, stop))

@@ -56,9 +56,8 @@ class Assembling(Hooks):
         message, frame = settings.maxReceivedMessageSize, settings.maxReceivedFrameSize
         fragments = settings.maxReceivedFragments
         self._maxMessage = UNLIMITED if message is None else message
-        self._maxWire = self._maxMessage
-        if chain is not None:
-            self._maxWire += WIRE_ALLOWANCE
+        allowance = 0 if chain is None else WIRE_ALLOWANCE
+        self._maxWire = min(self._maxMessage + allowance, UNLIMITED)
         self._maxFrame = self._maxWire if frame is None else frame
         self._maxWhole = min(self._maxFrame, self._maxWire)
         self._maxFragments = UNLIMITED if fragments is None else fragments
@@ -74,8 +73,8 @@ class Assembling(Hooks):
         self._size = 0  # payload bytes of that message, announced so far
         self._fragments = 0  # its frames so far
         self._decoder: Utf8Decoder | None = None
-        self._sink: Any = None  # collects it, or its frame if not assembling
-        self._wire: Any = None  # collects its frame, for extensions to decode
+        self._sink: Collector | None = None  # of it, or of its frame if not assembling
+        self._wire: Collector | None = None  # of its frame, for extensions to decode
         self._stream: Any = None  # takes it piece by piece, if anything does
         self._mostStreamed = 0  # payload bytes that it may have then
         self._reported = 0  # what the last report of partial messages said
@@ -98,11 +97,13 @@ class Assembling(Hooks):
                 f"a frame of {length} bytes, over {self._maxFrame}",
                 "maxReceivedFrameSize" if named else "maxReceivedMessageSize",
             )
+        # Not as a sum of C's, which what is announced could make overflow.
+        size: int = length
         if isPassedOn:
-            self._checkStreamed(self._size + length)
+            self._checkStreamed(size + self._size)
             return
-        alone = first & 0x0F or self._stream is not None
-        size = length if alone else self._size + length
+        if not first & 0x0F and self._stream is None:
+            size = size + self._size
         if size > self._maxWire:
             raise PayloadTooBig(
                 f"a message of {size} bytes or more, over {self._maxWire}",
@@ -116,9 +117,10 @@ class Assembling(Hooks):
                 "deliverTo(maxSize=...)",
             )
 
-    def _frameBegins(self, first: int, length: int, key: bytes) -> None:
+    def _frameBegins(self, first: int, length: int) -> None:
         """
-        The header of a data frame is complete, its payload follows.
+        The header of a data frame is complete; C{_frameCame}, or C{_payloadContinues}
+        follows.
         """
         opcode = first & 0x0F
         if opcode:
@@ -132,16 +134,14 @@ class Assembling(Hooks):
         if self._chain is not None:
             self._wire = Collector()
             self._wire.expect(length)
-        size = self._size + length
-        if length > self._maxWhole or size > self._maxWhole or self._stream is not None:
+        if length > self._maxWhole - self._size or self._stream is not None:
             self._checkSize(first, length)
-        if self._stream is not None:
-            self._sink = self._stream
-        elif opcode or not self._assembling:
-            self._sink = Collector()
-        if self._wire is None and self._stream is None:
-            self._sink.expect(length)
-        self._size = size
+        if self._stream is None:
+            if opcode or not self._assembling:
+                self._sink = Collector()
+            if self._wire is None and self._sink is not None:
+                self._sink.expect(length)
+        self._size += length
         self._fragments += 1
         if self._fragments > self._maxFragments and self._stream is None:
             raise TooManyFragments(
@@ -149,13 +149,43 @@ class Assembling(Hooks):
                 "maxReceivedFragments",
             )
         self._first = first
+
+    def _frameCame(self, data: bytes, start: int, stop: int) -> None:
+        """
+        All of the payload of the frame that begins is here.
+        """
+        collector = self._sink if self._wire is None else self._wire
+        if collector is not None and (self._decoder is None or self._wire is not None):
+            if self._keySize:
+                collector.takeMasked(data, start, stop)
+            else:
+                collector.take(data, start, stop, b"")
+        elif self._keySize and start < stop:
+            self._takeChunk(unmasked(data, start, stop))
+        elif start < stop:
+            self._takeChunk(data[start:stop])
+        self._frameEnds()
+
+    def _takeChunk(self, chunk: bytes) -> None:
+        """
+        Check text, and hand on what is taken piece by piece.
+        """
+        if self._decoder is not None:
+            self._decoder.decode(chunk)
+        if self._stream is not None:
+            self._stream.write(chunk)
+        elif self._sink is not None:
+            self._sink.write(chunk)
+
+    def _payloadBegins(self, length: int, key: bytes) -> None:
+        """
+        A part of the payload of the frame that begins is still to come.
+        """
         self._missing = length
         self._key = key
         if length > _LARGE:
             self._isLarge = True
             self._readMuch(True)
-        if not length:
-            self._frameEnds()
 
     def _payloadContinues(self, data: bytes, position: int) -> int:
         """
@@ -168,17 +198,12 @@ class Assembling(Hooks):
             size = self._missing
         stop = position + size
         self._missing -= size
-        if self._wire is not None:
-            self._wire.take(data, position, stop, self._key)
-        elif self._decoder is None and self._stream is None:
-            self._sink.take(data, position, stop, self._key)
+        collector = self._sink if self._wire is None else self._wire
+        if collector is not None and (self._decoder is None or self._wire is not None):
+            collector.take(data, position, stop, self._key)
         else:
             chunk = data[position:stop]
-            if self._keySize:
-                chunk = xorMask(chunk, self._key)
-            if self._decoder is not None:
-                self._decoder.decode(chunk)
-            self._sink.write(chunk)
+            self._takeChunk(xorMask(chunk, self._key) if self._keySize else chunk)
         if self._keySize and self._missing and size & 3:
             turn = size & 3
             self._key = self._key[turn:] + self._key[:turn]
@@ -205,12 +230,13 @@ class Assembling(Hooks):
                 self._decoder.decode(b"", True)
         elif self._assembling:
             return
-        sink, self._sink = self._sink, None
-        if self._stream is not None:
-            self._stream = None
-            sink.finish()
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.finish()
             return
-        complete: Any = sink.getvalue()
+        assert self._sink is not None
+        complete: Any = self._sink.getvalue()
+        self._sink = None
         if not self._assembling:
             complete = Frame(Opcode(self._first & 0x0F), complete, bool(fin))
         elif self._decoder is not None:
@@ -254,6 +280,7 @@ class Assembling(Hooks):
 
         @return: whether they have.
         """
+        assert self._wire is not None
         encoded = self._wire.getvalue()
         self._wire = None
         left = self._maxMessage
@@ -271,9 +298,7 @@ class Assembling(Hooks):
         if payload is None:
             return False
         self._decodedSize += len(payload)
-        if self._decoder is not None:
-            self._decoder.decode(payload)
-        self._sink.write(payload)
+        self._takeChunk(payload)
         return True
 
     def _decode(self, first: int, payload: bytes, maxSize: int) -> bytes | None:
@@ -298,7 +323,7 @@ class Assembling(Hooks):
         A read left a message incomplete, or completed one that was reported.
         """
         size = 0 if self._wire is None else self._wire.tell()
-        if self._sink is not None and self._sink is not self._stream:
+        if self._sink is not None:
             size += self._sink.tell()
         if size != self._reported:
             self._reported = size

@@ -14,9 +14,10 @@ cdef class Framer(Assembling):
     cdef public int _maskBit
     cdef public bint _paused
     cdef public long long _perTurn
-    cdef public object bytesReceived
-    cdef public object controlBytesReceived
+    cdef public long long bytesReceived
+    cdef public long long controlBytesReceived
 
+    @cython.locals(parts=list)
     cpdef dataReceived(self, bytes data)
 
     @cython.locals(
@@ -33,6 +34,6 @@ cdef class Framer(Assembling):
         isHere=bint,
         payload=bytes,
     )
-    cpdef _parse(self, bytes data)
-    cpdef _keep(self, bytes data)
+    cdef _parse(self, bytes data)
+    cdef _keep(self, bytes data)
     cpdef _controlReceived(self, int opcode, bytes payload)

@@ -174,9 +174,15 @@ class Framer(Assembling):
                         self._wholeEncoded(first, data, start, position)
                         continue
                     position = start
-                    self._frameBegins(
-                        first, length, data[start - self._keySize : start]
-                    )
+                    self._frameBegins(first, length)
+                    if self.state >= _DISCARDING:
+                        continue
+                    if isHere and (not self._halted or not length):
+                        position = start + length
+                        self._frameCame(data, start, position)
+                    else:
+                        key = data[start - self._keySize : start]
+                        self._payloadBegins(length, key)
                     continue
                 position = start + length
                 if self._keySize:

@@ -7,7 +7,7 @@ cdef class Gathering(Life):
     cdef public object _write
     cdef public object _writeMany
 
-    cpdef _put(self, bytes data)
-    cpdef _putMany(self, buffers)
+    cdef _put(self, bytes data)
+    cdef _putMany(self, buffers)
     cpdef _flush(self)
-    cpdef _writeBuffers(self, buffers)
+    cdef _writeBuffers(self, buffers)

@@ -8,12 +8,25 @@ All that touches each byte of a payload, in C where that is built.
 from __future__ import annotations
 
 try:
-    from ._payloads import Collector, unmasked, xorMask
+    from ._payloads import Collector, frameHeader, unmasked, wholeFrame, xorMask
 
     isCompiled = True
 except ImportError:
-    from ._payloads_pure import Collector, unmasked, xorMask  # type: ignore[assignment]
+    from ._payloads_pure import (  # type: ignore[assignment]
+        Collector,
+        frameHeader,
+        unmasked,
+        wholeFrame,
+        xorMask,
+    )
 
     isCompiled = False
 
-__all__ = ["Collector", "isCompiled", "unmasked", "xorMask"]
+__all__ = [
+    "Collector",
+    "frameHeader",
+    "isCompiled",
+    "unmasked",
+    "wholeFrame",
+    "xorMask",
+]

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Hashable
-from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 from .chain import Chain
@@ -26,7 +25,7 @@ from .errors import ConnectionNotOpen, IllegalFrame, ProtocolViolation
 from .frames import CONTROL, FIN, Frame, Opcode, OutgoingSequence, Settings, asBytes
 from .gathering import Buffers, Gathering
 from .masks import maskKeys
-from .payloads import xorMask
+from .payloads import frameHeader, wholeFrame, xorMask
 from .state import Action, Event, State
 
 if TYPE_CHECKING:
@@ -36,36 +35,16 @@ _FIN, _CONTROL = FIN, CONTROL
 _TEXT, _BINARY, _CLOSE = int(Opcode.TEXT), int(Opcode.BINARY), int(Opcode.CLOSE)
 _WHOLE_TEXT, _WHOLE_BINARY = _FIN | _TEXT, _FIN | _BINARY
 _OPEN = int(State.OPEN)
-UNLIMITED = 1 << 63
+UNLIMITED = (1 << 63) - 1
 """
 What no size exceeds.
 """
-
-_HEADER = Struct("!BB").pack
-_HEADER16 = Struct("!BBH").pack
-_HEADER64 = Struct("!BBQ").pack
-
 
 _JOINED_UP_TO = 4096
 """
 Payload bytes up to which a frame is put together: to copy few bytes costs less than to
 hand on a header and a payload by themselves.
 """
-
-
-def frameHeader(first: int, size: int, masked: bool) -> bytes:
-    """
-    Serialise what comes before a frame's payload, or its key if it is masked.
-
-    @param first: its first byte: FIN, reserved bits and opcode.
-    @param size: bytes of its payload.
-    """
-    bit = 0x80 if masked else 0
-    if size < 126:
-        return _HEADER(first, bit | size)
-    if size < 65536:
-        return _HEADER16(first, bit | 126, size)
-    return _HEADER64(first, bit | 127, size)
 
 
 def splitFrame(first: int, payload: bytes | memoryview, masked: bool) -> Buffers:
@@ -84,9 +63,10 @@ def splitFrame(first: int, payload: bytes | memoryview, masked: bool) -> Buffers
 
 def encodeFrame(first: int, payload: bytes, masked: bool) -> bytes:
     """
-    Serialise a frame; see L{splitFrame}.
+    Serialise a frame; see L{splitFrame}, and L{wholeFrame
+    <twisted_ws._wire._payloads_pure.wholeFrame>}.
     """
-    return b"".join(splitFrame(first, payload, masked))
+    return wholeFrame(first, payload, maskKeys.take() if masked else b"")
 
 
 class Sender(Gathering):
@@ -169,10 +149,9 @@ class Sender(Gathering):
         size = len(payload)
         if size > self._plainUpTo:
             self._putMany(self._encodeMessage(first & 0x0F, payload, compress))
-        elif self._masksSent:
-            self._put(encodeFrame(first, payload, True))
         else:
-            self._put(frameHeader(first, size, False) + payload)
+            key = maskKeys.take() if self._masksSent else b""
+            self._put(wholeFrame(first, payload, key))
         return self._sent
 
     def sendPrepared(
