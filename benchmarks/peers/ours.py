@@ -13,6 +13,7 @@ from twisted_ws import (
     WebSocketFactory,
     __version__,
     isCompiled,
+    keepFreedMemory,
 )
 
 from . import ask
@@ -38,6 +39,7 @@ class EchoToAll(MessageReceiver):
 
 
 if __name__ == "__main__":
+    keepFreedMemory()
     asked = ask()
     config = ServerConfig(extensions=() if asked.plain else [PerMessageDeflate()])
     factory = WebSocketFactory(EchoToAll if asked.broadcast else Echo, config)
