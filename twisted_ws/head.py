@@ -32,7 +32,7 @@ class HeadReceiver(LineReceiver):
     def __init__(self, config: ConnectionConfig) -> None:
         self.MAX_LENGTH = config.maxHeaderLine
         self._config = config
-        self._head: list[bytes] = []
+        self._head: list[bytes] | None = None
         self._headSize = 0
         self._connection: WebSocketConnection | None = None
 
@@ -74,8 +74,10 @@ class HeadReceiver(LineReceiver):
         """
         self._headSize += len(line) + 2
         head = self._head
+        if head is None:
+            head = self._head = []
         if not line:
-            self._head = []
+            self._head = None
             self.headReceived(head)
         elif self._headSize > self._config.maxHeaderSize:
             self.headTooLong("the head is too long", "maxHeaderSize")
