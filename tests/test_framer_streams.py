@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from fuzz.coders import Hexing
 from twisted_ws._wire.chain import Chain
 from twisted_ws._wire.framer import Framer
+from twisted_ws._wire.frames import Frame
 from twisted_ws._wire.state import State
 
 from .wire import (
@@ -419,3 +420,25 @@ class ControlBytesTests(SynchronousTestCase):
         framer.feed((PING, b"a"), (TEXT, b"b"), (PONG, b"cd"), (PING, b""))
         self.assertEqual(framer.controlBytesReceived, 7 + 8 + 6)
         self.assertEqual(framer.bytesReceived, 7 + 7 + 8 + 6)
+
+
+class EndsWhileDecodingTests(SynchronousTestCase):
+    """
+    An extension that ends the connection while it decodes.
+    """
+
+    def test_ends(self) -> None:
+        """
+        What it decodes goes nowhere, and nothing is raised.
+        """
+
+        class Leaving(Hexing):
+            def decode(self, frame: Frame, maxSize: int) -> Frame:
+                framer._fail(1011, "over")
+                framer._sink = framer._stream = None
+                return frame
+
+        for isServer in (True, False):
+            framer = RecordingFramer(isServer, chain=Chain([Leaving()]))
+            framer.feed((0x01, b"a"), (0x80, b"b"))
+            self.assertEqual((framer.messages, framer.closeCode), ([], 1011))

@@ -88,6 +88,13 @@ class HeadersTests(SynchronousTestCase):
         )
         self.assertEqual(len(self.headers), 3)
 
+    def test_lineFeed(self):
+        """
+        No field has a line feed, wherever it is made.
+        """
+        for pair in ((b"a\nb", b"c"), (b"a", b"b\nc: d")):
+            self.assertRaises(ValueError, Headers, [(b"x", b"y"), pair])
+
     def test_reprHasNoValues(self):
         """
         The representation names the fields and keeps their values, which may be

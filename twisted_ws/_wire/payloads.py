@@ -7,10 +7,9 @@ All that touches each byte of a payload, in C where that is built.
 
 from __future__ import annotations
 
+isCompiled = True
 try:
     from ._payloads import Collector, frameHeader, unmasked, wholeFrame, xorMask
-
-    isCompiled = True
 except ImportError:
     from ._payloads_pure import (  # type: ignore[assignment]
         Collector,
