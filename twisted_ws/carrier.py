@@ -9,8 +9,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet import tcp
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IAddress, ISSLTransport, ITCPTransport
+
+try:
+    from twisted.internet import unix
+except ImportError:  # pragma: no cover: Windows has none.
+    unix = None  # type: ignore[assignment]
+
+_SOCKETS: tuple[type, ...] = (tcp.Server, tcp.Client)
+if unix is not None:  # pragma: no branch
+    _SOCKETS += (unix.Server, unix.Client)
+
+
+def isPlainSocket(carrier: Any) -> bool:
+    """
+    Tell whether C{carrier} is one of Twisted's transports for plain sockets itself: not
+    of a subclass, nothing that stands before one, no TLS.
+    """
+    return type(carrier) in _SOCKETS and not getattr(carrier, "TLS", False)
 
 
 def isSecure(carrier: Any) -> bool:

@@ -15,16 +15,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet import tcp
 from twisted.internet.main import CONNECTION_DONE
 from twisted.python.failure import Failure
 
 from ._buffered import bufferedIn
-
-try:
-    from twisted.internet import unix
-except ImportError:  # pragma: no cover: Windows has none.
-    unix = None  # type: ignore[assignment]
+from .carrier import isPlainSocket
 
 TOUCHED = (
     "FileDescriptor.connected",
@@ -38,11 +33,6 @@ C{connectionLost} does is documented by L{IFileDescriptor
 <twisted.internet.interfaces.IFileDescriptor>}.
 """
 
-_SOCKETS: tuple[type, ...] = (tcp.Server,)
-if unix is not None:  # pragma: no branch
-    _SOCKETS += (unix.Server,)
-
-
 _DONE = Failure(CONNECTION_DONE)
 """
 As with a reactor's own, one does for all.
@@ -53,10 +43,10 @@ def drop(carrier: Any) -> None:
     """
     Have a server's carrier closed when all is written.
     """
-    if type(carrier) not in _SOCKETS or getattr(carrier, "TLS", False):
-        carrier.loseConnection()
-    else:
+    if isPlainSocket(carrier):
         carrier.reactor.callLater(0, _end, carrier)
+    else:
+        carrier.loseConnection()
 
 
 def _end(carrier: Any) -> None:

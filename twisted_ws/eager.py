@@ -19,14 +19,8 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet import tcp
-
 from ._wire.gathering import Buffers
-
-try:
-    from twisted.internet import unix
-except ImportError:  # pragma: no cover: Windows has none.
-    unix = None  # type: ignore[assignment]
+from .carrier import isPlainSocket
 
 TOUCHED = (
     "FileDescriptor.dataBuffer",
@@ -41,10 +35,6 @@ TOUCHED = (
 What this file uses: what tells that nothing waits in a transport and that it is open,
 how much it reads at a time, and its socket.
 """
-
-_SOCKETS: tuple[type, ...] = (tcp.Server, tcp.Client)
-if unix is not None:  # pragma: no branch
-    _SOCKETS += (unix.Server, unix.Client)
 
 _CAN_WRITE_MANY = hasattr(socket.socket, "sendmsg")
 
@@ -103,6 +93,7 @@ class _Eager:
         if size <= _COPIED_UP_TO or len(buffers) > _MOST_BUFFERS:
             self.write(b"".join(buffers))
             return
+        # As there: a function for it would be a call for each write.
         if (
             carrier._tempDataLen
             or carrier.dataBuffer
@@ -126,14 +117,10 @@ def eagerly(carrier: Any) -> tuple[Write, WriteMany | None]:
         one of Twisted's transports for plain sockets itself, and not what stands before
         one.
     """
-    if not _isPlain(carrier):
+    if not isPlainSocket(carrier):
         return carrier.write, None
     eager = _Eager(carrier)
     return eager.write, eager.writeMany if _CAN_WRITE_MANY else None
-
-
-def _isPlain(carrier: Any) -> bool:
-    return type(carrier) in _SOCKETS and not getattr(carrier, "TLS", False)
 
 
 def readMuch(carrier: Any, isMuch: bool) -> None:
@@ -141,7 +128,7 @@ def readMuch(carrier: Any, isMuch: bool) -> None:
     Have a transport read much at a time, or as much as is usual; if it is one of
     Twisted's for plain sockets.
     """
-    if _isPlain(carrier):
+    if isPlainSocket(carrier):
         carrier.bufferSize = _MUCH if isMuch else _USUAL
 
 

@@ -119,8 +119,8 @@ class Assembling(Hooks):
 
     def _frameBegins(self, first: int, length: int) -> None:
         """
-        The header of a data frame is complete; C{_frameCame}, or C{_payloadContinues}
-        follows.
+        The header of a data frame is complete; C{_frameCame} follows, or
+        C{_payloadBegins}.
         """
         opcode = first & 0x0F
         if opcode:

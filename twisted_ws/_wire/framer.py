@@ -196,6 +196,7 @@ class Framer(Assembling):
                 else:
                     self._controlReceived(first & 0x0F, payload)
                     continue
+                # As C{_handOver}, but for a call.
                 try:
                     result = self._deliver(message)
                 except BaseException:
