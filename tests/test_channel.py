@@ -282,6 +282,13 @@ class OneFileTests(SynchronousTestCase):
             "_buffered.py": {"_appSendBuffer", "_tempDataLen"},
             "_channel.py": {"_dataBuffer"},
             "_context.py": {"_contextFactory"},
-            "eager.py": {"_tempDataLen"},
+            "eager.py": {
+                "_aggregator",
+                "_appSendBuffer",
+                "_buffer",
+                "_handshakeDone",
+                "_lostTLSConnection",
+                "_tempDataLen",
+            },
         }
         self.assertEqual(used, expected)

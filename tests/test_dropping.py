@@ -6,34 +6,18 @@ L{twisted_ws.dropping}.
 
 from __future__ import annotations
 
-import socket
 from typing import Any
 
 from twisted.internet import tcp
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.descriptors import DescriptorTests, NotingReactor
 from twisted_ws.dropping import TOUCHED, drop
 from twisted_ws.testing import MemoryCarrier, carrierPair
-
-
-class _Reactor(Clock):
-    """
-    Notes who wants to read and to write.
-    """
-
-    def __init__(self) -> None:
-        Clock.__init__(self)
-        self.readers: set[Any] = set()
-        self.writers: set[Any] = set()
-        self.addReader = self.readers.add
-        self.removeReader = self.readers.discard
-        self.addWriter = self.writers.add
-        self.removeWriter = self.writers.discard
 
 
 class _Ends(Protocol):
@@ -48,28 +32,12 @@ class _Ends(Protocol):
         self.ends.append(reason)
 
 
-class DropTests(SynchronousTestCase):
+class DropTests(DescriptorTests):
     """
     L{drop}, with Twisted's own transport on a real socket.
     """
 
-    def setUp(self) -> None:
-        ours, self.peer = socket.socketpair()
-        self.addCleanup(ours.close)
-        self.addCleanup(self.peer.close)
-        ours.setblocking(False)
-        self.peer.setblocking(False)
-        self.reactor = _Reactor()
-        self.protocol = _Ends()
-        self.carrier: Any = tcp.Server.__new__(tcp.Server)
-        tcp.Connection.__init__(
-            self.carrier,
-            ours,
-            self.protocol,
-            self.reactor,  # type: ignore[arg-type]
-        )
-        self.carrier.connected = 1
-        self.carrier.startReading()
+    makeProtocol = _Ends
 
     def test_nothingWaits(self) -> None:
         """
@@ -140,7 +108,7 @@ class TouchedTests(SynchronousTestCase):
         """
         Each name is what L{TOUCHED} says.
         """
-        reactor: Any = _Reactor()
+        reactor: Any = NotingReactor()
         descriptor = FileDescriptor(reactor=reactor)
         found = {
             "FileDescriptor.connected": descriptor.connected == 0,

@@ -43,7 +43,7 @@ DECLARED_ORDER = """
 ONLY = {
     "twisted.web": {"resource", "site", "tls", "demo", "declared"},
     "hyperlink": {"url"},
-    "OpenSSL": {"_context", "tls", "certificates"},
+    "OpenSSL": {"_context", "tls", "certificates", "eager"},
     "service_identity": {"tls"},
     "h2": set(),
 }

@@ -7,7 +7,8 @@ Writing at once what a socket would take at once.
 Twisted's transports keep what is written until the reactor says that the socket can be
 written to: three system calls and a turn of the reactor for each answer, where one
 system call would do, since a socket with nothing before it nearly always takes it.  So
-the socket is tried first, and the transport gets what is left.
+the socket is tried first, and the transport gets what is left.  Those for TLS keep it
+for a turn more, before they encrypt it.
 
 What is read for that without being documented is named in L{TOUCHED};
 C{tests/test_eager.py} holds Twisted to each name.
@@ -18,6 +19,9 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from typing import Any
+
+from OpenSSL.SSL import Error, WantReadError
+from twisted.protocols.tls import BufferingTLSTransport
 
 from ._wire.gathering import Buffers
 from .carrier import isPlainSocket
@@ -30,10 +34,16 @@ TOUCHED = (
     "FileDescriptor.bufferSize",
     "Connection.socket",
     "Connection.TLS",
+    "BufferingTLSTransport._aggregator",
+    "_AggregateSmallWrites._buffer",
+    "TLSMemoryBIOProtocol._appSendBuffer",
+    "TLSMemoryBIOProtocol._handshakeDone",
+    "TLSMemoryBIOProtocol._lostTLSConnection",
+    "TLSMemoryBIOProtocol.disconnecting",
 )
 """
 What this file uses: what tells that nothing waits in a transport and that it is open,
-how much it reads at a time, and its socket.
+how much it reads at a time, and its socket; and of TLS, the same.
 """
 
 _CAN_WRITE_MANY = hasattr(socket.socket, "sendmsg")
@@ -47,6 +57,11 @@ some KiB are not cut where a read ends; and while a large frame comes.
 _COPIED_UP_TO = 1 << 13
 """
 Bytes that are rather copied together than handed to the system one by one.
+"""
+
+_RECORD_OVERHEAD = 128
+"""
+Bytes by which a record of TLS is longer than what is in it, at most.
 """
 
 _MOST_BUFFERS = 512
@@ -110,13 +125,66 @@ class _Eager:
             carrier.write(_after(buffers, sent))
 
 
+class _EagerTLS:
+    """
+    Writes to one of Twisted's transports for TLS above one for plain sockets: encrypts
+    at once, and sends what comes of it as eagerly.
+    """
+
+    __slots__ = ("_carrier", "_send")
+
+    def __init__(self, carrier: Any) -> None:
+        self._carrier = carrier
+        self._send = _Eager(carrier.transport).write
+
+    def write(self, data: bytes) -> None:
+        carrier = self._carrier
+        if (
+            carrier._lostTLSConnection
+            or carrier.disconnecting
+            or not carrier._handshakeDone
+            or carrier._appSendBuffer
+            or carrier._aggregator._buffer
+        ):
+            carrier.write(data)
+            return
+        encrypter = carrier.getHandle()
+        size, sent, room = len(data), 0, 0
+        try:
+            while sent < size:
+                # One record, whatever is there for it.
+                rest = memoryview(data)[sent:] if sent else data
+                sent += encrypter.send(rest)
+                room += _RECORD_OVERHEAD
+        except Error:  # is found again by the transport, which knows what to do then
+            pass
+        self._sendEncrypted(encrypter, sent + room)
+        if sent < size:
+            carrier.write(data[sent:])
+
+    def _sendEncrypted(self, encrypter: Any, most: int) -> None:
+        """
+        @param most: bytes that there should be, at most.
+        """
+        try:
+            while True:
+                encrypted = encrypter.bio_read(most + 1)
+                self._send(encrypted)
+                if len(encrypted) <= most:
+                    return
+        except WantReadError:  # there was nothing more
+            return
+
+
 def eagerly(carrier: Any) -> tuple[Write, WriteMany | None]:
     """
     @return: what writes to C{carrier}, and what writes several buffers to it if there
         is a better way than to put them together; at once as far as possible, if it is
-        one of Twisted's transports for plain sockets itself, and not what stands before
-        one.
+        one of Twisted's transports for plain sockets itself, or for TLS right above
+        one, and nothing else that stands before one.
     """
+    if _socketBelow(carrier) is not carrier:
+        return _EagerTLS(carrier).write, None
     if not isPlainSocket(carrier):
         return carrier.write, None
     eager = _Eager(carrier)
@@ -126,10 +194,20 @@ def eagerly(carrier: Any) -> tuple[Write, WriteMany | None]:
 def readMuch(carrier: Any, isMuch: bool) -> None:
     """
     Have a transport read much at a time, or as much as is usual; if it is one of
-    Twisted's for plain sockets.
+    Twisted's for plain sockets, or for TLS above one.
     """
+    carrier = _socketBelow(carrier)
     if isPlainSocket(carrier):
         carrier.bufferSize = _MUCH if isMuch else _USUAL
+
+
+def _socketBelow(carrier: Any) -> Any:
+    """
+    @return: the transport for a plain socket below one that does TLS; else C{carrier}.
+    """
+    if type(carrier) is BufferingTLSTransport and isPlainSocket(carrier.transport):
+        return carrier.transport
+    return carrier
 
 
 def _after(buffers: Buffers, sent: int) -> bytes:
