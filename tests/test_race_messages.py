@@ -15,6 +15,7 @@ from benchmarks.race import check as checking
 from benchmarks.race.check import Wrong, check
 from benchmarks.race.messages import (
     KINDS,
+    KINDS_OF_JSON,
     Message,
     compress,
     masked,
@@ -79,6 +80,15 @@ class MessagesTests(SynchronousTestCase):
         self.assertEqual(
             [each.wire for each in raw], [each.payload for each in messages]
         )
+
+    def test_differentCompressed(self) -> None:
+        """
+        Of those that are compressed none is in the largest window of another's
+        compressor when its turn comes again.
+        """
+        payloads = {each.payload for each in messagesFor(WORKLOADS["W10t"], False)}
+        self.assertEqual(len(payloads), KINDS_OF_JSON)
+        self.assertGreater(sum(map(len, payloads)), 1 << 16)
 
     def test_fragments(self) -> None:
         """

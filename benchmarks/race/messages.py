@@ -28,6 +28,12 @@ How many messages there are that take turns: so that one in the place of another
 noticed.
 """
 
+KINDS_OF_JSON = 128
+"""
+Likewise, where they are compressed: more than any window holds, or with context
+takeover one would be found again as a whole, as no application's are.
+"""
+
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
 
@@ -131,7 +137,8 @@ def payloads(workload: Workload) -> Iterator[bytes]:
     @return: those that take turns; the same each time.
     """
     chance = random.Random(workload.size)
-    for _ in range(KINDS if workload.size < 1 << 16 else 1):
+    kinds = KINDS_OF_JSON if workload.isJSON else KINDS
+    for _ in range(kinds if workload.size < 1 << 16 else 1):
         if workload.isJSON:
             yield someJSON(workload.size, chance)
         elif workload.isText:
