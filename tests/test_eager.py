@@ -16,7 +16,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.descriptors import DescriptorTests, NotingReactor
 from tests.test_eager_tls import TLS_CLASSES
-from twisted_ws.eager import TOUCHED, eagerly, readMuch
+from twisted_ws.eager import TOUCHED, eagerly, readMore
 from twisted_ws.testing import MemoryCarrier
 
 
@@ -96,7 +96,7 @@ class EagerTests(DescriptorTests):
         self.carrier.TLS = True
         for carrier in (self.carrier, MemoryCarrier.__new__(MemoryCarrier)):
             self.assertEqual(eagerly(carrier), (carrier.write, None))
-            readMuch(carrier, True)
+            readMore(carrier, 1)
             self.assertNotIn("bufferSize", vars(carrier))
 
         class Own(tcp.Server):
@@ -164,7 +164,7 @@ class EagerTests(DescriptorTests):
             self.assertEqual(self.read(), b"", name)
             setattr(self.carrier, name, 1 if name == "connected" else False)
 
-    def test_readMuch(self) -> None:
+    def test_readMore(self) -> None:
         """
         A transport reads more at a time when it is told to, until it is told not to.
         """
@@ -175,18 +175,20 @@ class EagerTests(DescriptorTests):
                 sizes.append(len(data))
 
         self.carrier.protocol = Protocol()
-        readMuch(self.carrier, False)
+        readMore(self.carrier, 0)
         usual = self.carrier.bufferSize
         self.assertGreater(usual, 4 * (8 + 16384))
         self.peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        for isMuch in (False, True, False):
-            readMuch(self.carrier, isMuch)
+        for more in (0, 1000, 0):
+            readMore(self.carrier, more)
             self.peer.send(bytes(usual + 1000))
             self.carrier.doRead()
-            if not isMuch:
+            if not more:
                 self.carrier.doRead()
         self.assertEqual(sizes, [usual, 1000, usual + 1000, usual, 1000])
-        readMuch(self.carrier, False)
+        readMore(self.carrier, 1 << 62)
+        self.assertEqual(self.carrier.bufferSize, 1 << 20)
+        readMore(self.carrier, 0)
         self.assertEqual(self.carrier.bufferSize, usual)
 
 

@@ -19,7 +19,7 @@ from tests.descriptors import DescriptorTests
 from tests.sockets import certificates
 from tests.tlspeers import trustme
 from twisted_ws._buffered import bufferedIn
-from twisted_ws.eager import TOUCHED, eagerly, readMuch
+from twisted_ws.eager import TOUCHED, eagerly, readMore
 
 TLS_CLASSES = ("BufferingTLSTransport", "_AggregateSmallWrites", "TLSMemoryBIOProtocol")
 """
@@ -276,13 +276,13 @@ class EagerTLSTests(DescriptorTests):
         own.transport, own.write = self.carrier, len
         self.assertEqual(eagerly(own), (own.write, None))
 
-    def test_readMuch(self) -> None:
+    def test_readMore(self) -> None:
         """
         The transport below reads more at a time.
         """
         sizes = []
-        for isMuch in (False, True, False):
-            readMuch(self.tls, isMuch)
+        for more in (0, 1000, 0):
+            readMore(self.tls, more)
             sizes.append(self.carrier.bufferSize)
         self.assertGreater(sizes[1], sizes[0])
         self.assertEqual(sizes[2], sizes[0])

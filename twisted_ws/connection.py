@@ -29,7 +29,7 @@ from .budget import Budget
 from .carrier import endSending, isTCP
 from .config import ConnectionConfig
 from .dropping import drop
-from .eager import eagerly, readMuch
+from .eager import eagerly, readMore
 from .ending import explain
 from .errors import ConnectionClosed
 from .interfaces import IExtension, IWebSocketTransport
@@ -115,7 +115,7 @@ class WebSocketConnection(Transmission):
         """
         self.carrier = carrier
         self._connectWrite(*eagerly(carrier))
-        readMuch(carrier, False)
+        readMore(carrier, 0)
         if answer:
             self._write(answer)
         carrier.registerProducer(self._outbox, True)

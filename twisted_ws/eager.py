@@ -48,10 +48,10 @@ how much it reads at a time, and its socket; and of TLS, the same.
 
 _CAN_WRITE_MANY = hasattr(socket.socket, "sendmsg")
 
-_USUAL, _MUCH = (1 << 16) + (1 << 10), 1 << 18
+_USUAL, _MOST_READ = (1 << 16) + (1 << 10), 1 << 20
 """
 Bytes that are read at a time: 64 KiB of payload with the headers, so that messages of
-some KiB are not cut where a read ends; and while a large frame comes.
+some KiB are not cut where a read ends; and at most, while a large frame comes.
 """
 
 _COPIED_UP_TO = 1 << 13
@@ -191,14 +191,14 @@ def eagerly(carrier: Any) -> tuple[Write, WriteMany | None]:
     return eager.write, eager.writeMany if _CAN_WRITE_MANY else None
 
 
-def readMuch(carrier: Any, isMuch: bool) -> None:
+def readMore(carrier: Any, size: int) -> None:
     """
-    Have a transport read much at a time, or as much as is usual; if it is one of
-    Twisted's for plain sockets, or for TLS above one.
+    Have a transport read so many bytes more at a time than usual, within reason; if it
+    is one of Twisted's for plain sockets, or for TLS above one.
     """
     carrier = _socketBelow(carrier)
     if isPlainSocket(carrier):
-        carrier.bufferSize = _MUCH if isMuch else _USUAL
+        carrier.bufferSize = min(_USUAL + size, _MOST_READ)
 
 
 def _socketBelow(carrier: Any) -> Any:

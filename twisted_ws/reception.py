@@ -22,7 +22,7 @@ from ._wire.sender import UNLIMITED
 from ._wire.state import State
 from .config import ConnectionConfig
 from .delivery import SENT
-from .eager import readMuch
+from .eager import readMore
 from .errors import ConnectionClosed, MessageDropped
 from .holds import Hold
 from .incoming import IncomingMessage
@@ -306,8 +306,8 @@ class Reception(Framer):
         self._rateTimer = None
         self.release(Hold.RATE)
 
-    def _readMuch(self, isMuch: bool) -> None:
-        readMuch(self.carrier, isMuch)
+    def _readMore(self, size: int) -> None:
+        readMore(self.carrier, size)
 
     # Pings and pongs
 

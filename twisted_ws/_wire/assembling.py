@@ -185,7 +185,7 @@ class Assembling(Hooks):
         self._key = key
         if length > _LARGE:
             self._isLarge = True
-            self._readMuch(True)
+            self._readMore(length)
 
     def _payloadContinues(self, data: bytes, position: int) -> int:
         """
@@ -217,7 +217,7 @@ class Assembling(Hooks):
         """
         if self._isLarge:
             self._isLarge = False
-            self._readMuch(False)
+            self._readMore(0)
         if self._wire is not None and not self._decodeFrame():
             return
         if self.state >= _DISCARDING:  # because of what took a piece

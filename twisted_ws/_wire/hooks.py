@@ -59,10 +59,10 @@ class Hooks(Sender):
         Messages of which a part came take so many bytes now.
         """
 
-    def _readMuch(self, isMuch: bool) -> None:
+    def _readMore(self, size: int) -> None:
         """
-        The payload of a large frame comes from now on, or has come: it is worth
-        reading more at a time than usual.
+        So many bytes of a large frame come next, or it has come and this is C{0}: they
+        are worth being read at a time, and not as usual.
         """
 
     def _violated(self, violation: ProtocolViolation) -> None:
