@@ -111,7 +111,7 @@ class EagerTests(DescriptorTests):
         """
         if self.writeMany is None:
             raise SkipTest("this system cannot write several buffers at once")
-        self.writeMany(buffers)
+        self.writeMany(buffers, sum(map(len, buffers)))
 
     def test_many(self) -> None:
         """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from twisted_ws import isCompiled
 from twisted_ws._wire import assembling as assemblingModule
 from twisted_ws._wire import framer as framerModule
 from twisted_ws._wire.framer import Framer
@@ -530,8 +531,11 @@ class LinearTests(SynchronousTestCase):
             ("reads of 15000", 15_000, [14_992, 15_000, 10_008]),
             ("reads of one", 1, [1] * 40_000),
         )
-        for name, step, expected in rows:
+        for name, step, inAll in rows:
             for first in (BINARY, BINARY_BEGINS):
+                # A whole message is unmasked by a call of C's there, which none sees.
+                isSeen = not isCompiled or step < 40_008 or first != BINARY
+                expected = inAll if isSeen else []
                 framer = RecordingFramer()
                 frame = framer.frame(first, bytes(40_000))
                 sizes.clear()

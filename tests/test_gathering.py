@@ -101,9 +101,12 @@ class GatheringTests(SynchronousTestCase):
             True, lambda t, m: (t.sendMessage("a"), t.sendMessage(payload))
         )
         written: list[Any] = []
-        c.connection._connectWrite(c.carrier.write, written.append)
+        c.connection._connectWrite(
+            c.carrier.write, lambda buffers, size: written.append((buffers, size))
+        )
         c.send((0x81, b""))
-        [buffers] = written
+        [(buffers, size)] = written
+        self.assertEqual(size, sum(map(len, buffers)))
         self.assertEqual(buffers[0], b"\x81\x01a")
         views = [each for each in buffers if isinstance(each, memoryview)]
         self.assertEqual(len(views), 7)
@@ -121,9 +124,12 @@ class GatheringTests(SynchronousTestCase):
                 c, _ = self.converse(isServer, None)
                 if many:
                     write = c.carrier.write
-                    c.connection._connectWrite(
-                        write, lambda buffers, write=write: write(b"".join(buffers))
-                    )
+
+                    def writeMany(buffers: Any, size: int, write: Any = write) -> None:
+                        self.assertEqual(size, sum(map(len, buffers)))
+                        write(b"".join(buffers))
+
+                    c.connection._connectWrite(write, writeMany)
 
                 def answer(transport: Any, message: Any, sizes: Any = sizes) -> None:
                     for size in sizes:

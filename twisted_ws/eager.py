@@ -23,7 +23,7 @@ from typing import Any
 from OpenSSL.SSL import Error, WantReadError
 from twisted.protocols.tls import BufferingTLSTransport
 
-from ._wire.gathering import Buffers
+from ._wire.gathering import Buffers, WriteMany
 from .carrier import isPlainSocket
 
 TOUCHED = (
@@ -54,11 +54,6 @@ Bytes that are read at a time: 64 KiB of payload with the headers, so that messa
 some KiB are not cut where a read ends; and at most, while a large frame comes.
 """
 
-_COPIED_UP_TO = 1 << 13
-"""
-Bytes that are rather copied together than handed to the system one by one.
-"""
-
 _RECORD_OVERHEAD = 128
 """
 Bytes by which a record of TLS is longer than what is in it, at most.
@@ -70,7 +65,6 @@ Buffers that the system takes in one call: Linux and macOS take 1,024.
 """
 
 Write = Callable[[bytes], object]
-WriteMany = Callable[[Buffers], object]
 
 
 class _Eager:
@@ -102,10 +96,9 @@ class _Eager:
         if sent < len(data):
             carrier.write(data[sent:])
 
-    def writeMany(self, buffers: Buffers) -> None:
+    def writeMany(self, buffers: Buffers, size: int) -> None:
         carrier = self._carrier
-        size = sum(map(len, buffers))
-        if size <= _COPIED_UP_TO or len(buffers) > _MOST_BUFFERS:
+        if len(buffers) > _MOST_BUFFERS:
             self.write(b"".join(buffers))
             return
         # As there: a function for it would be a call for each write.

@@ -1,6 +1,6 @@
 cimport cython
 
-from ._payloads cimport Collector as CompiledCollector
+from ._payloads cimport Collector as CompiledCollector, unmasked, xorMask
 from .frames cimport Utf8Decoder as CompiledDecoder
 from .hooks cimport Hooks
 

@@ -1,5 +1,6 @@
 cimport cython
 
+from ._payloads cimport unmasked
 from .assembling cimport Assembling
 
 cdef int _FIN, _RESERVED, _CONTROL

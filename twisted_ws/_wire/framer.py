@@ -97,7 +97,7 @@ class Framer(Assembling):
             elif len(parts) == 1:
                 self._write(parts[0])
             elif parts:
-                self._writeBuffers(parts)
+                self._writeBuffers(parts, self._gathered)
 
     def _parse(self, data: bytes) -> None:
         """

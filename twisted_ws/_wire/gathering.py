@@ -15,11 +15,18 @@ from typing import Any
 from .life import Life
 
 Buffers = Sequence[bytes | memoryview]
+WriteMany = Callable[[Buffers, int], object]
 
 _MOST_GATHERED = 1 << 16
 """
 Bytes that are gathered while one read is handled, at most; so the carrier can say in
 time that it is full.
+"""
+
+
+_COPIED_UP_TO = 1 << 13
+"""
+Bytes that are rather copied together than handed to the system one by one.
 """
 
 
@@ -39,7 +46,7 @@ class Gathering(Life):
     def __init__(self) -> None:
         Life.__init__(self)
         self._write: Callable[[bytes], object] = notConnected
-        self._writeMany: Callable[[Buffers], object] | None = None
+        self._writeMany: WriteMany | None = None
         self._gathers = False  # there is a carrier
         self._parts: list[Any] | None = None
         self._gathered = 0  # bytes in it
@@ -47,12 +54,13 @@ class Gathering(Life):
     def _connectWrite(
         self,
         write: Callable[[bytes], object],
-        writeMany: Callable[[Buffers], object] | None = None,
+        writeMany: WriteMany | None = None,
     ) -> None:
         """
         From now on, write by this.
 
-        @param writeMany: writes several buffers, one behind the other, as one.
+        @param writeMany: writes several buffers, one behind the other, as one; it is
+            told how many bytes that is.
         """
         self._write = write
         self._writeMany = writeMany
@@ -75,11 +83,13 @@ class Gathering(Life):
         """
         Likewise, several buffers that nothing may come between.
         """
-        if self._parts is None:
-            self._writeBuffers(buffers)
-            return
+        size = 0
         for each in buffers:
-            self._gathered += len(each)
+            size += len(each)
+        if self._parts is None:
+            self._writeBuffers(buffers, size)
+            return
+        self._gathered += size
         self._parts += buffers
         if self._gathered >= _MOST_GATHERED:
             self._flush()
@@ -90,12 +100,13 @@ class Gathering(Life):
         """
         if self._parts:
             parts = self._parts
+            size = self._gathered
             self._parts = []
             self._gathered = 0
-            self._writeBuffers(parts)
+            self._writeBuffers(parts, size)
 
-    def _writeBuffers(self, buffers: Buffers) -> None:
-        if self._writeMany is not None:
-            self._writeMany(buffers)
-        else:
+    def _writeBuffers(self, buffers: Buffers, size: int) -> None:
+        if self._writeMany is None or size <= _COPIED_UP_TO:
             self._write(b"".join(buffers))
+        else:
+            self._writeMany(buffers, size)

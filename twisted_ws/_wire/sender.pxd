@@ -1,5 +1,6 @@
 cimport cython
 
+from ._payloads cimport frameHeader, wholeFrame, xorMask
 from .gathering cimport Gathering
 
 cdef int _FIN, _CONTROL, _TEXT, _BINARY, _CLOSE, _WHOLE_TEXT, _WHOLE_BINARY, _OPEN
