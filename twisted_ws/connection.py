@@ -452,5 +452,7 @@ class WebSocketConnection(Transmission):
         self.weigh()
         if self._listedIn is not None:
             self._listedIn.discard(self)
+        if self.request is not None:
+            self.request.connectionEnded()
         while self._waiting:
             self._waiting.pop(0).callback(ended)

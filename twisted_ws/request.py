@@ -17,7 +17,6 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs, unquote, unquote_to_bytes
-from weakref import ref
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IReactorTime
@@ -142,9 +141,7 @@ class WebSocketRequest:
         self.isAbandoned = False
         self._answering: Deferred[Any] | None = None
         self._onVerdict: Callable[[], object] | None = None
-        # Weakly: the connection has its request, and an open one is held by its
-        # carrier.
-        self._connection: Callable[[], WebSocketConnection | None] = _noConnection
+        self._connection: WebSocketConnection | None = None  # until it has ended
         self._whenOver: tuple[Deferred[None], ...] = ()
         self._whenAccepted: tuple[Callable[[WebSocketConnection], object], ...] = ()
 
@@ -306,7 +303,7 @@ class WebSocketRequest:
             self.verdict = Verdict.ACCEPTED
             connection.neverConnected(receiver)
         else:
-            self._connection = ref(connection)
+            self._connection = connection
             self._decide(Verdict.ACCEPTED)
             self._upgrader.upgrade(response, connection, receiver)
         return connection
@@ -380,10 +377,16 @@ class WebSocketRequest:
             waiting: Deferred[None] = Deferred()
             self._whenOver += (waiting,)
             return waiting
-        connection = self._connection()
-        if connection is None:
+        if self._connection is None:
             return succeed(None)
-        return connection.whenClosed().addCallback(lambda ended: None)
+        return self._connection.whenClosed().addCallback(lambda ended: None)
+
+    def connectionEnded(self) -> None:
+        """
+        The connection that it became has ended.
+        """
+        # Each has the other, which would be a cycle.
+        self._connection = None
 
     def whenAccepted(self, tell: Callable[[WebSocketConnection], object]) -> None:
         """
@@ -437,12 +440,6 @@ class WebSocketRequest:
             self._onVerdict = onVerdict or self._onVerdict
         elif onVerdict is not None:
             onVerdict()
-
-
-def _noConnection() -> None:
-    """
-    Stands in for the connection of a request that has none.
-    """
 
 
 def _lower(name: str | bytes) -> bytes:
