@@ -15,6 +15,8 @@ _HEADER = Struct("!BB").pack
 _HEADER16 = Struct("!BBH").pack
 _HEADER64 = Struct("!BBQ").pack
 
+_number = int.from_bytes
+
 _BY_NUMBER = 4096
 """
 Bytes up to which a payload is masked as one number.
@@ -30,8 +32,9 @@ def xorMask(payload: bytes, key: bytes) -> bytes:
     if size > _BY_NUMBER:
         return bytes(_translated(payload, 0, size, key))
     pattern = (key * ((size + 3) >> 2))[:size]
-    mixed = int.from_bytes(payload, "little") ^ int.from_bytes(pattern, "little")
-    return mixed.to_bytes(size, "little")
+    return (_number(payload, "little") ^ _number(pattern, "little")).to_bytes(
+        size, "little"
+    )
 
 
 _OCTETS = bytes(range(256))
@@ -48,15 +51,13 @@ def unmasked(data: bytes, start: int, stop: int) -> bytes:
     @return: that payload, unmasked.
     """
     size = stop - start
-    key = data[start - 4 : start]
     if size > _BY_NUMBER:
-        return bytes(_translated(data, start, stop, key))
+        return bytes(_translated(data, start, stop, data[start - 4 : start]))
     # As there, but for a call: this is what most messages go through.
-    pattern = (key * ((size + 3) >> 2))[:size]
-    mixed = int.from_bytes(data[start:stop], "little") ^ int.from_bytes(
-        pattern, "little"
+    pattern = (data[start - 4 : start] * ((size + 3) >> 2))[:size]
+    return (_number(data[start:stop], "little") ^ _number(pattern, "little")).to_bytes(
+        size, "little"
     )
-    return mixed.to_bytes(size, "little")
 
 
 def _translated(data: bytes, start: int, stop: int, key: bytes) -> bytearray:
