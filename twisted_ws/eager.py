@@ -151,7 +151,8 @@ class _EagerTLS:
                 room += _RECORD_OVERHEAD
         except Error:  # is found again by the transport, which knows what to do then
             pass
-        self._sendEncrypted(encrypter, sent + room)
+        if sent:
+            self._sendEncrypted(encrypter, sent + room)
         if sent < size:
             carrier.write(data[sent:])
 
