@@ -23,7 +23,6 @@ Bytes that are gathered while one read is handled, at most; so the carrier can s
 time that it is full.
 """
 
-
 _COPIED_UP_TO = 1 << 13
 """
 Bytes that are rather copied together than handed to the system one by one.
