@@ -325,7 +325,9 @@ class ClosingWhilePausedTests(SynchronousTestCase):
                 raise RuntimeError
 
         ours, _ = carrierPair()
-        request: Any = SimpleNamespace(localAddress=ours.getHost())
+        request: Any = SimpleNamespace(
+            localAddress=ours.getHost(), connectionEnded=lambda: None
+        )
         connection = WebSocketConnection(ServerConfig(), Clock(), None, request)
         connection.connect(ours, Fails())
         connection.dataReceived(rawFrame(TEXT, b"x", KEY))

@@ -162,7 +162,9 @@ class Subject:
         self.carrier = WatchedCarrier()
         self.receiver = FragileReceiver()
         config = (ServerConfig if isServer else ClientConfig)(keepalive=False)
-        host = SimpleNamespace(localAddress=self.carrier.getHost())
+        host = SimpleNamespace(
+            localAddress=self.carrier.getHost(), connectionEnded=lambda: None
+        )
         request: Any = host if isServer else None
         self.connection = WebSocketConnection(config, self.clock, None, request)
         self.carrier.protocol = self.connection
