@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import socket
+from io import BytesIO
 from typing import Any
 
 from twisted.internet import tcp
@@ -16,8 +17,10 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.descriptors import DescriptorTests, NotingReactor
 from tests.test_eager_tls import TLS_CLASSES
+from tests.wire import rawFrame
+from twisted_ws import ClientConfig, WebSocketConnection
 from twisted_ws.eager import TOUCHED, eagerly, readMore
-from twisted_ws.testing import MemoryCarrier
+from twisted_ws.testing import MemoryCarrier, RecordingReceiver
 
 
 class EagerTests(DescriptorTests):
@@ -190,6 +193,34 @@ class EagerTests(DescriptorTests):
         self.assertEqual(self.carrier.bufferSize, 1 << 20)
         readMore(self.carrier, 0)
         self.assertEqual(self.carrier.bufferSize, usual)
+
+
+class LargeFrameTests(DescriptorTests):
+    """
+    A connection reads as its frames need it.
+    """
+
+    def test_large(self) -> None:
+        """
+        While a large frame comes its carrier reads as much of it as there is, and then
+        as usual again; what is taken piece by piece is read as usual.
+        """
+
+        class Streams(RecordingReceiver):
+            def messageBegan(self, message: Any) -> None:
+                message.deliverTo(BytesIO())
+
+        self.carrier.getHost = lambda: None  # this socket has no address
+        for receiver, most in ((RecordingReceiver(), 1 << 20), (Streams(), None)):
+            connection = WebSocketConnection(ClientConfig(), self.reactor)
+            connection.connect(self.carrier, receiver)
+            usual = self.carrier.bufferSize
+            frame = rawFrame(0x82, bytes(1_000_000))
+            connection.dataReceived(frame[:100])
+            self.assertEqual(self.carrier.bufferSize, most or usual)
+            connection.dataReceived(frame[100:])
+            self.assertEqual(self.carrier.bufferSize, usual)
+            self.carrier.unregisterProducer()
 
 
 class TouchedTests(SynchronousTestCase):

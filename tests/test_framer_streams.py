@@ -64,6 +64,7 @@ class StreamingFramer(RecordingFramer):
 
     @ivar streams: by what.
     @ivar reports: what C{_holdsPartially} told.
+    @ivar reads: what C{_readMore} told.
     @ivar returned: what C{_returned} was told.
     @ivar limit: the size that a message may have then.
     """
@@ -74,6 +75,7 @@ class StreamingFramer(RecordingFramer):
         RecordingFramer.__init__(self, isServer, **settings)
         self.streams: list[Stream] = []
         self.reports: list[int] = []
+        self.reads: list[int] = []
         self.returned: list[tuple[Any, Any]] = []
         self.result: Any = None
         self._streaming = True
@@ -88,6 +90,9 @@ class StreamingFramer(RecordingFramer):
         RecordingFramer._recordMessage(self, message)
         return self.result
 
+    def _readMore(self, size: int) -> None:
+        self.reads.append(size)
+
     def _streamFor(self, opcode: int) -> Stream | None:
         if opcode != 2:
             return None
@@ -100,6 +105,42 @@ class StreamingFramer(RecordingFramer):
 
     def _holdsPartially(self, size: int) -> None:
         self.reports.append(size)
+
+
+class ReadMoreTests(SynchronousTestCase):
+    """
+    What is told of frames for which it is worth reading more at a time.
+    """
+
+    def test_large(self) -> None:
+        """
+        A large frame is told of when it comes, and when it has come; it is not when it
+        came in one read, nor is a smaller one.
+        """
+        for size, expected in ((200_000, [200_000, 0]), (100_000, [])):
+            framer = StreamingFramer()
+            framer._streaming = False
+            for first in (BINARY, TEXT):
+                frame = framer.frame(first, bytes(size))
+                framer.dataReceived(frame)
+                self.assertEqual(framer.reads, [])
+                framer.dataReceived(frame[:20])
+                self.assertEqual(framer.reads, expected[:1])
+                framer.dataReceived(frame[20:])
+                self.assertEqual(framer.reads, expected)
+                framer.reads.clear()
+
+    def test_pieces(self) -> None:
+        """
+        One of a message that is taken piece by piece never is: what takes it may
+        pause, and no more than a usual read is to be waiting then.
+        """
+        framer = StreamingFramer()
+        frame = framer.frame(BINARY, bytes(200_000))
+        framer.dataReceived(frame[:20])
+        framer.dataReceived(frame[20:])
+        self.assertTrue(framer.streams[0].isFinished)
+        self.assertEqual(framer.reads, [])
 
 
 class ReturnedTests(SynchronousTestCase):

@@ -199,7 +199,7 @@ class WebSocketConnection(Transmission):
         return self._outbox.held + self._reported + pending
 
     def _holdsPartially(self, size: int) -> None:
-        self._budget.holds(self, self._weight)
+        self.weigh()
 
     def letGo(self, violation: ProtocolViolation) -> None:
         """

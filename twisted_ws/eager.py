@@ -11,7 +11,7 @@ the socket is tried first, and the transport gets what is left.  Those for TLS k
 for a turn more, before they encrypt it.
 
 What is read for that without being documented is named in L{TOUCHED};
-C{tests/test_eager.py} holds Twisted to each name.
+C{tests/test_eager.py} and C{tests/test_eager_tls.py} hold Twisted to each name.
 """
 
 from __future__ import annotations
@@ -187,8 +187,9 @@ def eagerly(carrier: Any) -> tuple[Write, WriteMany | None]:
 
 def readMore(carrier: Any, size: int) -> None:
     """
-    Have a transport read so many bytes more at a time than usual, within reason; if it
-    is one of Twisted's for plain sockets, or for TLS above one.
+    Have a transport read so many bytes more at a time than usual, but no more than
+    C{_MOST_READ} in all; if it is one of Twisted's for plain sockets, or for TLS above
+    one.
     """
     carrier = _socketBelow(carrier)
     if isPlainSocket(carrier):

@@ -183,7 +183,9 @@ class Assembling(Hooks):
         """
         self._missing = length
         self._key = key
-        if length > _LARGE:
+        # What takes a message piece by piece may stop in the middle: it and we are not
+        # to be left with more than a usual read then.
+        if length > _LARGE and self._stream is None:
             self._isLarge = True
             self._readMore(length)
 

@@ -61,8 +61,8 @@ class Hooks(Sender):
 
     def _readMore(self, size: int) -> None:
         """
-        So many bytes of a large frame come next, or it has come and this is C{0}: they
-        are worth being read at a time, and not as usual.
+        A frame of so many bytes comes, large enough to read more of it at a time than
+        usual; or it has come, and this is C{0}.
         """
 
     def _violated(self, violation: ProtocolViolation) -> None:
